@@ -1,0 +1,65 @@
+"""Say the nearest right name when a wrong one was typed.
+
+Knows nothing of training: words in, a sentence out.
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def nearest(word: str, options: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the option that is most like ``word``, or None when nothing is close.
+
+    Args:
+        word: what was typed.
+        options: what there is.
+        cutoff: how alike they must be at least, in [0, 1]; difflib's ratio.
+    """
+    by_folded = {option.casefold(): option for option in options}
+    for folded, option in by_folded.items():  # lr_max for max_lr
+        if sorted(folded.split("_")) == sorted(word.casefold().split("_")):
+            return option
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest option, or an empty string."""
+    found = nearest(word, options)
+    return f" Did you mean {found!r}?" if found else ""
+
+
+def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a misspelt keyword fail with the nearest right one.
+
+    Python 3.11's own TypeError names only the wrong word. The signature that type checkers and
+    editors see is the function's own.
+
+    Raises:
+        TypeError: when called with a keyword that the function does not have.
+    """
+    known = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and name not in ("self", "cls")
+    ]
+    allowed = frozenset(known)
+    is_init = function.__name__ == "__init__"
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        for word in kwargs:
+            if word not in allowed:
+                hint = did_you_mean(word, known) or f" It takes: {', '.join(known)}."
+                title = type(args[0]).__name__ if is_init else function.__qualname__
+                raise TypeError(f"{title}() has no argument {word!r}.{hint}")
+        return function(*args, **kwargs)
+
+    return call

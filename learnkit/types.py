@@ -1,0 +1,67 @@
+"""The words that travel between modules, as types. Knows torch and numpy only."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from learnkit.randomness import IntArray
+
+
+class Batch(NamedTuple):
+    """One minibatch; ``x, y = batch`` works.
+
+    For photos: x uint8 (B, 3, H, W) as loaded, float32 (B, 3, H, W) normalised as the model sees
+    it; y int64 (B,).
+    """
+
+    x: Tensor
+    y: Tensor
+
+
+class Loaded(NamedTuple):
+    """What a loader hands to the loop: a batch, and which samples are in it.
+
+    ``indices`` int64 (B,): places in the dataset, so that random choices can be keyed by sample
+    and an error can name files.
+    """
+
+    batch: Batch
+    indices: IntArray
+
+
+class BatchLoader(Protocol):
+    """Gives the batches of any epoch, from any batch on; the same ones every time it is asked."""
+
+    @property
+    def batch_size(self) -> int:
+        """Samples per batch; the last batch of an epoch may have fewer."""
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in one epoch."""
+
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of epoch 0, on the CPU, for looking at."""
+
+    def batches(self, epoch: int, *, start: int = 0) -> Iterator[Loaded]:
+        """The batches of one epoch from batch ``start`` on; closing the iterator frees it."""
+
+    def describe(self, index: int) -> str:
+        """Name one sample for a message: its file, or ``sample 7``."""
+
+
+ParamGroup: TypeAlias = dict[str, Any]
+LossFn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+MetricFn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+class OptimizerFactory(Protocol):
+    """Builds an optimizer; any ``torch.optim`` class, or a partial of one, is such a factory."""
+
+    def __call__(self, groups: Sequence[ParamGroup], /) -> Optimizer:
+        """Return an optimizer over ``groups``; their ``lr`` and ``weight_decay`` are set later."""
