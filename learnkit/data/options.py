@@ -1,0 +1,202 @@
+"""The options that all ways to make an ImageDataBunch share, checked."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+from torch import Tensor
+
+from learnkit.data.augment import BatchTransform, Transforms, default_transforms
+from learnkit.data.cache import CacheMode, ImageCache
+from learnkit.data.geometry import RandomResizedCrop, Resize
+from learnkit.data.items import Items
+from learnkit.data.loader import ImageLoader
+from learnkit.errors import DataError
+from learnkit.names import did_you_mean
+
+Size: TypeAlias = int | tuple[int, int]
+Tfm: TypeAlias = BatchTransform | Callable[[Tensor], Tensor]
+Tfms: TypeAlias = (
+    Transforms
+    | RandomResizedCrop
+    | Tfm
+    | Iterable[Tfm | RandomResizedCrop]
+    | Literal["default"]
+    | None
+)
+
+
+def check_size(size: Size) -> tuple[int, int]:
+    """Return (H, W) in pixels; an int stands for a square.
+
+    Raises:
+        DataError: unless both are whole numbers of at least 1.
+    """
+    pair = (size, size) if isinstance(size, int) else tuple(size) if _is_pair(size) else ()
+    if len(pair) == 2 and all(isinstance(n, int) and n >= 1 for n in pair) and size is not True:
+        return pair[0], pair[1]
+    raise DataError(
+        f"size must be the pixels per side or a pair (height, width), each at least 1: "
+        f"found {size!r}."
+    )
+
+
+def _is_pair(size: object) -> bool:
+    return isinstance(size, tuple | list) and len(size) == 2
+
+
+def check_batch_size(batch_size: int, bs: int | None) -> int:
+    """Return the batch size; ``bs`` is its other name.
+
+    Raises:
+        DataError: unless it is a whole number of at least 1, or when both names say different.
+    """
+    if bs is not None and batch_size not in (64, bs):
+        raise DataError(
+            f"batch_size={batch_size} and bs={bs} are two names of one option: give one of them."
+        )
+    chosen = batch_size if bs is None else bs
+    if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 1:
+        raise DataError(f"batch_size must be a whole number of at least 1: found {chosen!r}.")
+    return chosen
+
+
+def check_workers(num_workers: int | None) -> int | None:
+    """Return ``num_workers``; raise DataError unless it is None or a whole number from 0 on."""
+    if num_workers is None or (isinstance(num_workers, int) and num_workers >= 0):
+        return num_workers
+    raise DataError(
+        f"num_workers must be a whole number of at least 0, or None: found {num_workers!r}."
+    )
+
+
+def check_transforms(tfms: Tfms) -> Transforms:
+    """Return the transforms of training in one form.
+
+    A RandomResizedCrop may stand first in a list; everything else runs on batches, as given.
+
+    Raises:
+        DataError: for something that cannot be called, or a crop at a later place.
+    """
+    if isinstance(tfms, Transforms):
+        return tfms
+    if isinstance(tfms, str) and tfms == "default":
+        return default_transforms()
+    if callable(tfms) or isinstance(tfms, RandomResizedCrop):
+        given: list[Any] = [tfms]
+    elif tfms is None:
+        given = []
+    else:
+        given = _listed(tfms)
+    crop = given.pop(0) if given and isinstance(given[0], RandomResizedCrop) else None
+    for place, transform in enumerate(given):
+        if isinstance(transform, RandomResizedCrop):
+            raise DataError("RandomResizedCrop must be the first of tfms: it runs while loading.")
+        if isinstance(transform, type) or not callable(transform):
+            shown = transform.__name__ if isinstance(transform, type) else repr(transform)
+            hint = f" Did you mean {shown}()?" if isinstance(transform, type) else ""
+            raise DataError(f"tfms[{place + (crop is not None)}] is no transform: {shown}.{hint}")
+    return Transforms(crop=crop, batch=tuple(given))
+
+
+def _listed(tfms: object) -> list[Any]:
+    if isinstance(tfms, str) or not isinstance(tfms, Iterable):
+        raise DataError(
+            "tfms must be 'default', None, get_transforms() or a list of transforms: "
+            f"found {tfms!r}."
+        )
+    return list(tfms)
+
+
+def check_batch_tfms(tfms: Tfms) -> tuple[Tfm, ...]:
+    """Return transforms for loaders that cannot crop: batches come from the user's own code.
+
+    Raises:
+        DataError: see ``check_transforms``; or when a random crop is among them.
+    """
+    checked = check_transforms(tfms)
+    if checked.crop is not None:
+        raise DataError(
+            "A random crop runs while image files are loaded, which is not done here: crop in the "
+            "dataset, and give the other transforms as tfms=get_transforms(...).batch."
+        )
+    return checked.batch
+
+
+def check_resize(resize: str) -> None:
+    """Raise DataError unless ``resize`` is a way to fit an image."""
+    if resize not in get_args(Resize):
+        raise DataError(
+            f"resize must be one of {', '.join(map(repr, get_args(Resize)))}: found {resize!r}."
+            f"{did_you_mean(str(resize), get_args(Resize))}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions:
+    """How image files become batches; all values are checked on making one.
+
+    Attributes:
+        size: (H, W) in pixels.
+        resize: how an image is fitted where there is no random crop.
+        batch_size: samples per batch.
+        transforms: random changes of training.
+        num_workers: decoding threads; None leaves it to the loader.
+        seed: of order, crops, transforms and the split.
+        cache: whether decoded images are kept in memory; one cache for all loaders.
+    """
+
+    size: tuple[int, int]
+    resize: Resize
+    batch_size: int
+    transforms: Transforms
+    num_workers: int | None
+    seed: int
+    cache: ImageCache = field(repr=False)
+
+    @classmethod
+    def checked(
+        cls,
+        size: Size,
+        resize: Resize,
+        batch_size: int,
+        bs: int | None,
+        tfms: Tfms,
+        num_workers: int | None,
+        seed: int,
+        cache: CacheMode,
+    ) -> "ImageOptions":
+        """Check what the user gave.
+
+        Raises:
+            DataError: for a value that cannot be used.
+        """
+        check_resize(resize)
+        if cache not in ("auto", "ram", None):
+            raise DataError(f"cache must be 'auto', 'ram' or None: found {cache!r}.")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise DataError(f"seed must be a whole number: found {seed!r}.")
+        return cls(
+            size=check_size(size),
+            resize=resize,
+            batch_size=check_batch_size(batch_size, bs),
+            transforms=check_transforms(tfms),
+            num_workers=check_workers(num_workers),
+            seed=seed,
+            cache=ImageCache.of(cache),
+        )
+
+    def loader(self, items: Items, *, train: bool) -> ImageLoader:
+        """Return a loader of ``items``; random order and crops are for training alone."""
+        return ImageLoader(
+            items.source(),
+            items.labels,
+            batch_size=self.batch_size,
+            size=self.size,
+            resize=self.resize,
+            crop=self.transforms.crop if train else None,
+            shuffle=train,
+            seed=self.seed,
+            num_workers=self.num_workers,
+            cache=self.cache,
+        )

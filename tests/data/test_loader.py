@@ -1,0 +1,350 @@
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from learnkit.data.cache import ImageCache
+from learnkit.data.geometry import RandomResizedCrop, fit_image, shrink
+from learnkit.data.loader import ImageLoader, default_workers
+from learnkit.data.pixels import RGB
+from learnkit.data.source import FileSource
+from learnkit.errors import DataError
+
+
+class Drawn:
+    """Images drawn from their index; some of them cannot be read."""
+
+    def __init__(self, n: int, *, bad: set[int] | None = None, delay: float = 0.0) -> None:
+        self.n, self.bad, self.delay = n, bad or set(), delay
+        self.loads: list[int] = []
+
+    def __len__(self) -> int:
+        return self.n
+
+    def describe(self, index: int) -> str:
+        return f"image {index}"
+
+    def load(self, index: int, min_short: int) -> RGB:
+        self.loads.append(index)
+        time.sleep(self.delay * (index % 3))
+        if index in self.bad:
+            raise DataError(f"image {index} is broken.")
+        rng = np.random.default_rng(index)
+        return rng.integers(0, 256, (20 + index % 7, 24 + index % 5, 3), dtype=np.uint8)
+
+
+def make(source: Any, **options: Any) -> ImageLoader:
+    given: dict[str, Any] = {"batch_size": 4, "size": (8, 8), "num_workers": 2, "shuffle": True}
+    given |= options
+    if given["shuffle"]:
+        given.setdefault("crop", RandomResizedCrop())
+    return ImageLoader(source, np.arange(len(source)) % 3, **given)
+
+
+def facts(batches: Iterator[Any]) -> list[tuple[list[int], list[int], bytes]]:
+    return [
+        (one.indices.tolist(), one.batch.y.tolist(), one.batch.x.contiguous().numpy().tobytes())
+        for one in batches
+    ]
+
+
+def facts_or_error(batches: Iterator[Any]) -> list[tuple[list[int], list[int], bytes]] | str:
+    """What the batches hold, or why there is none: too few images may be left for one."""
+    try:
+        return facts(batches)
+    except DataError as error:
+        return str(error)
+
+
+def running_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("learnkit-decode")]
+
+
+def test_a_batch_is_uint8_channels_last_with_labels_and_indices() -> None:
+    loaded = next(make(Drawn(10)).batches(0))
+    x, y = loaded.batch
+    assert (x.shape, x.dtype) == ((4, 3, 8, 8), torch.uint8)
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    assert (y.dtype, y.tolist()) == (torch.int64, (loaded.indices % 3).tolist())
+
+
+def test_the_right_image_comes_with_each_index() -> None:
+    source = Drawn(10)
+    for loaded in make(source, shuffle=False).batches(0):
+        for x, index in zip(loaded.batch.x, loaded.indices.tolist(), strict=True):
+            expected = fit_image(shrink(source.load(index, 0), 10), (8, 8), "crop")
+            assert np.array_equal(x.permute(1, 2, 0).numpy(), expected)
+
+
+@settings(max_examples=25, deadline=None)
+@example(
+    n=2, bad={0}, batch_size=2, workers=2, prefetch=1, budget=0, start=0, epoch=0, shuffle=True
+)
+@given(
+    n=st.integers(1, 25),
+    bad=st.sets(st.integers(0, 24), max_size=12),
+    batch_size=st.integers(1, 7),
+    workers=st.integers(0, 4),
+    prefetch=st.integers(1, 4),
+    budget=st.sampled_from([0, 3000, 10**9]),
+    start=st.integers(0, 5),
+    epoch=st.integers(0, 2),
+    shuffle=st.booleans(),
+)
+def test_nothing_but_seed_epoch_and_batch_decides_what_a_batch_holds(
+    n: int,
+    bad: set[int],
+    batch_size: int,
+    workers: int,
+    prefetch: int,
+    budget: int,
+    start: int,
+    epoch: int,
+    shuffle: bool,
+) -> None:
+    """Thread count, prefetching, cache, what was read before, and starting late change nothing."""
+    bad = {index for index in bad if index < n - 1}
+    common: dict[str, Any] = {"batch_size": batch_size, "shuffle": shuffle, "seed": 5}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = make(Drawn(n, bad=bad), num_workers=0, cache=None, **common)
+        expected = facts_or_error(plain.batches(epoch))
+        other = make(
+            Drawn(n, bad=bad, delay=0.0003),
+            num_workers=workers,
+            prefetch=prefetch,
+            cache=ImageCache(budget),
+            **common,
+        )
+        if not isinstance(expected, str):
+            start = min(start, len(expected))
+            assert facts(other.batches(epoch, start=start)) == expected[start:]
+        assert facts_or_error(other.batches(epoch)) == expected
+        assert set(plain.skipped) == set(other.skipped) == bad
+
+
+def test_epochs_and_seeds_give_other_orders_and_other_crops() -> None:
+    loader = make(Drawn(12))
+    assert facts(loader.batches(0)) != facts(loader.batches(1))
+    assert facts(loader.batches(0)) != facts(make(Drawn(12), seed=7).batches(0))
+    one = make(Drawn(1))
+    assert facts(one.batches(0)) != facts(one.batches(1))
+
+
+def test_iterating_gives_the_batches_of_epoch_zero() -> None:
+    loader = make(Drawn(9))
+    for batch, loaded in zip(loader, loader.batches(0), strict=True):
+        assert torch.equal(batch.x, loaded.batch.x)
+
+
+def test_the_numbers_it_tells_are_those_it_gives() -> None:
+    for n, options in ((9, {}), (9, {"drop_last": True}), (9, {"shuffle": False}), (2, {})):
+        loader = make(Drawn(n), **options)
+        sizes = [len(one.indices) for one in loader.batches(0)]
+        assert (len(loader), loader.n_samples) == (len(sizes), sum(sizes))
+    assert repr(make(Drawn(9))) == "ImageLoader(9 images at 8x8, 2 batches)"
+    assert make(Drawn(9)).batch_size == 4
+    assert make(Drawn(9)).describe(3) == "image 3"
+
+
+def test_training_joins_a_last_sample_that_would_be_alone() -> None:
+    assert [len(one.indices) for one in make(Drawn(9)).batches(0)] == [4, 5]
+    assert [len(one.indices) for one in make(Drawn(9), shuffle=False).batches(0)] == [4, 4, 1]
+
+
+def test_each_image_is_decoded_once_when_the_cache_has_room() -> None:
+    for options in ({}, {"shuffle": False}):
+        source = Drawn(10)
+        loader = make(source, **options)
+        for epoch in range(3):
+            list(loader.batches(epoch))
+        assert sorted(source.loads) == list(range(10))
+
+
+def test_without_a_cache_each_epoch_decodes_again() -> None:
+    source = Drawn(10)
+    loader = make(source, cache=None)
+    for epoch in range(3):
+        list(loader.batches(epoch))
+    assert len(source.loads) == 30
+
+
+def test_float_targets_of_any_width_come_as_they_are() -> None:
+    labels = np.random.default_rng(0).random((10, 2)).astype(np.float32)
+    loader = ImageLoader(Drawn(10), labels, size=(8, 8), num_workers=0)
+    assert torch.equal(next(loader.batches(0)).batch.y, torch.from_numpy(labels))
+
+
+def test_a_bad_image_is_left_out_with_one_warning_that_names_it() -> None:
+    loader = make(Drawn(10, bad={3}), shuffle=False)
+    with pytest.warns(UserWarning, match="left out") as caught:
+        found = [one.indices.tolist() for one in loader.batches(0)]
+    assert [str(one.message) for one in caught] == ["An image is left out: image 3 is broken."]
+    assert caught[0].filename == __file__
+    assert found == [[0, 1, 2], [4, 5, 6, 7], [8, 9]]
+    assert loader.skipped == {3: "image 3 is broken."}
+    assert [one.indices.tolist() for one in loader.batches(1)] == found  # and silently
+
+
+def test_labels_stay_with_their_images_when_one_is_left_out() -> None:
+    loader = make(Drawn(10, bad={1}), shuffle=False)
+    with pytest.warns(UserWarning, match="left out"):
+        loaded = next(loader.batches(0))
+    assert loaded.batch.y.tolist() == (loaded.indices % 3).tolist() == [0, 2, 0]
+
+
+def test_a_batch_of_which_nothing_is_left_is_not_given() -> None:
+    loader = make(Drawn(8, bad={0, 1, 2, 3}), shuffle=False)
+    with pytest.warns(UserWarning, match="left out"):
+        assert [one.indices.tolist() for one in loader.batches(0)] == [[4, 5, 6, 7]]
+
+
+def test_in_training_a_batch_of_which_one_sample_is_left_is_not_given() -> None:
+    order = [index for one in make(Drawn(8)).batches(0) for index in one.indices.tolist()]
+    loader = make(Drawn(8, bad=set(order[1:4])))
+    with pytest.warns(UserWarning, match="left out"):
+        assert [one.indices.tolist() for one in loader.batches(0)] == [order[4:]]
+    late = make(Drawn(8, bad=set(order[1:4])))
+    with pytest.warns(UserWarning, match="left out"):
+        assert [one.indices.tolist() for one in late.batches(0, start=1)] == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_when_no_image_can_be_read_it_says_so(workers: int) -> None:
+    loader = make(Drawn(3, bad={0, 1, 2}), shuffle=False, num_workers=workers)
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(DataError) as caught:
+        list(loader.batches(0))
+    assert str(caught.value) == (
+        "None of the 3 images can be read, so there is no batch. The first reason: image 0 is "
+        "broken."
+    )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_when_too_few_can_be_read_to_train_on_it_says_so(workers: int) -> None:
+    loader = make(Drawn(2, bad={0}), num_workers=workers)
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(DataError) as caught:
+        list(loader.batches(0))
+    assert str(caught.value) == (
+        "1 of the 2 images cannot be read, so no batch has the two samples that BatchNorm needs "
+        "for training. The first reason: image 0 is broken."
+    )
+
+
+def test_starting_after_the_last_batch_gives_nothing_and_is_no_error() -> None:
+    loader = make(Drawn(8))
+    assert list(loader.batches(0, start=2)) == []
+
+
+def test_starting_late_reads_one_image_of_each_batch_before() -> None:
+    source = Drawn(12)
+    list(make(source, shuffle=False, cache=None).batches(0, start=2))
+    assert sorted(source.loads) == [0, 4, 8, 9, 10, 11]
+
+
+def test_a_mistake_in_the_source_comes_out_with_its_traceback_and_no_thread_stays() -> None:
+    class Wrong(Drawn):
+        def load(self, index: int, min_short: int) -> RGB:
+            if index == 6:
+                raise ZeroDivisionError("a mistake of the user's")
+            return super().load(index, min_short)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(make(Wrong(40), shuffle=False).batches(0))
+    assert "a mistake of the user's" in str(caught.value)
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[-2:] == ["_prepared", "load"]
+    assert running_threads() == []
+
+
+def test_stopping_early_ends_the_threads_at_once() -> None:
+    source = Drawn(4000, delay=0.001)
+    batches = make(source).batches(0)
+    next(batches)
+    assert running_threads()
+    began = time.perf_counter()
+    batches.close()
+    assert time.perf_counter() - began < 0.5
+    assert running_threads() == []
+    assert len(source.loads) < 100
+
+
+def test_a_consumer_that_raises_leaves_no_thread() -> None:
+    def consume() -> None:
+        for _ in make(Drawn(400, delay=0.001)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        consume()
+    assert running_threads() == []
+
+
+def test_it_runs_no_further_ahead_than_told() -> None:
+    source = Drawn(400)
+    batches = make(source, prefetch=2).batches(0)
+    next(batches)
+    time.sleep(0.1)
+    assert len(source.loads) <= 4 * 4
+    batches.close()
+
+
+def test_two_passes_at_once_do_not_disturb_each_other() -> None:
+    loader = make(Drawn(20))
+    expected = facts(loader.batches(0)), facts(loader.batches(1))
+    pairs = list(zip(loader.batches(0), loader.batches(1), strict=True))
+    assert facts(iter([a for a, _ in pairs])) == expected[0]
+    assert facts(iter([b for _, b in pairs])) == expected[1]
+
+
+def test_files_that_went_bad_after_listing_are_left_out(
+    photo_folder: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    names = sorted(str(p.relative_to(photo_folder)) for p in photo_folder.rglob("*.jpg"))
+    (photo_folder / names[0]).unlink()
+    (photo_folder / names[1]).write_bytes(b"")
+    (photo_folder / names[2]).unlink()
+    (photo_folder / names[2]).mkdir()
+    data = (photo_folder / names[3]).read_bytes()
+    (photo_folder / names[3]).write_bytes(data[:300])
+    loader = make(FileSource(photo_folder, names))
+    found = [index for one in loader.batches(0) for index in one.indices.tolist()]
+    assert sorted(found) == list(range(4, 24))
+    assert sorted(loader.skipped) == [0, 1, 2, 3]
+    assert len(recwarn) == 4
+    recwarn.clear()
+
+
+def test_what_cannot_be_loaded_is_refused_at_once() -> None:
+    def message(*args: Any, **options: Any) -> str:
+        with pytest.raises((DataError, TypeError)) as caught:
+            ImageLoader(*args, **options)
+        return str(caught.value)
+
+    assert message(Drawn(3), np.zeros(2)) == "There are 3 images, but 2 labels."
+    assert message(Drawn(0), np.zeros(0)) == "There is no image to load."
+    assert message(Drawn(1), np.zeros(1), batch_size=0) == "batch_size must be 1 or more, found 0."
+    assert message(Drawn(1), np.zeros(1), num_worker=0) == (
+        "ImageLoader() has no argument 'num_worker'. Did you mean 'num_workers'?"
+    )
+
+
+def test_by_default_every_core_decodes() -> None:
+    assert 1 <= default_workers() <= 16
+
+
+@pytest.mark.shared
+def test_cached_and_uncached_give_the_same_bits_on_real_photos(shared_dir: Path) -> None:
+    root = shared_dir / "data/flowers/train"
+    names = sorted(str(p.relative_to(root)) for p in root.rglob("*.jpg"))[::30]
+    made = [make(FileSource(root, names), size=(96, 96), cache=mode) for mode in ("ram", None)]
+    for epoch in range(2):
+        assert facts(made[0].batches(epoch)) == facts(made[1].batches(epoch))
