@@ -1,0 +1,85 @@
+"""Backbones to fine-tune and models to train from scratch.
+
+``models.resnet34`` is a value; neither torchvision nor timm is imported before it is used.
+"""
+
+from typing import TYPE_CHECKING
+
+from learnkit.models.backbone import Backbone, BackboneSource, Inputs
+from learnkit.models.catalogue import (
+    convnext_base,
+    convnext_small,
+    convnext_tiny,
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_lite0,
+    efficientnet_v2_s,
+    mobilenet_v2,
+    mobilenet_v3_large,
+    mobilenet_v3_small,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnext50_32x4d,
+    resnext101_32x8d,
+    timm,
+    wide_resnet50_2,
+)
+from learnkit.models.head import fastai_head, plain_head
+from learnkit.models.scratch import ScratchModel, cnn, linear, mlp
+from learnkit.models.spec import build_from_spec
+from learnkit.models.transfer import CnnModel, build_cnn
+from learnkit.models.xresnet import xresnet18, xresnet34, xresnet50
+
+__all__ = [
+    "Backbone",
+    "BackboneSource",
+    "CnnModel",
+    "Inputs",
+    "ScratchModel",
+    "build_cnn",
+    "build_from_spec",
+    "cnn",
+    "convnext_base",
+    "convnext_small",
+    "convnext_tiny",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_lite0",
+    "efficientnet_v2_s",
+    "fastai_head",
+    "linear",
+    "mlp",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "mobilenet_v3_small",
+    "plain_head",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "timm",
+    "wide_resnet50_2",
+    "xresnet18",
+    "xresnet34",
+    "xresnet50",
+]
+
+if not TYPE_CHECKING:  # type checkers would take any name for granted
+
+    def __getattr__(name: str) -> object:
+        from learnkit.names import did_you_mean
+
+        hint = did_you_mean(name, __all__) or " models.timm(NAME) makes any of timm's."
+        raise AttributeError(f"learnkit.models has no {name!r}.{hint}")

@@ -1,0 +1,136 @@
+"""Small models to train from scratch: perceptrons and a plain convolutional net.
+
+Each can be rebuilt from its ``spec``, plain values that go into an export.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, final
+
+from torch import nn
+
+from learnkit.models.backbone import ParameterGroups
+from learnkit.models.head import MeanPool
+from learnkit.models.seeded import seeded
+from learnkit.names import checked_keywords
+
+
+@final
+class ScratchModel(nn.Sequential):
+    """Layers in a row, with the plain values that they were built from.
+
+    Attributes:
+        spec: from which ``build_from_spec`` rebuilds the model.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], *, spec: dict[str, Any]) -> None:
+        super().__init__(*layers)
+        self.spec = spec
+
+    def layer_groups(self) -> ParameterGroups:
+        """Return all parameters as one group: nothing here is pretrained."""
+        return [list(self.parameters())]
+
+
+@checked_keywords
+def mlp(*sizes: int, seed: int = 0) -> ScratchModel:
+    """Build a perceptron with ReLU between its layers: (B, ...) -> logits (B, sizes[-1]).
+
+    Example:
+        >>> import torch
+        >>> mlp(784, 50, 10)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
+
+    Args:
+        sizes: numbers per sample in, per hidden layer, and out: ``mlp(784, 50, 10)``.
+        seed: of the initialisation.
+    """
+    if len(sizes) < 2:
+        raise ValueError(
+            f"mlp() needs the numbers in and out, such as mlp(784, 50, 10); found {sizes}."
+        )
+    check_widths(sizes=sizes)
+    with seeded(seed, "mlp"):
+        layers: list[nn.Module] = [nn.Flatten()]
+        for n_in, n_out in itertools.pairwise(sizes):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+    return ScratchModel(layers[:-1], spec={"model": "mlp", "sizes": list(sizes)})
+
+
+@checked_keywords
+def linear(n_in: int, n_out: int, *, seed: int = 0) -> ScratchModel:
+    """Build one linear layer: (B, ...) -> logits (B, n_out)."""
+    return mlp(n_in, n_out, seed=seed)
+
+
+@checked_keywords
+def cnn(
+    n_classes: int,
+    *,
+    channels: Sequence[int] = (16, 32, 64, 128),
+    in_channels: int = 3,
+    seed: int = 0,
+) -> ScratchModel:
+    """Build a plain convolutional net: (B, in_channels, H, W) -> logits (B, n_classes).
+
+    Each layer halves the sides (3x3, stride 2), with BatchNorm and ReLU; mean pooling and one
+    linear layer follow. Takes photos of any size.
+
+    Example:
+        >>> import torch
+        >>> cnn(10, channels=(8, 16))(torch.zeros(2, 3, 32, 48)).shape
+        torch.Size([2, 10])
+
+    Args:
+        n_classes: width of the logits.
+        channels: maps per layer.
+        in_channels: 3 for photos.
+        seed: of the initialisation.
+    """
+    check_widths(n_classes=(n_classes,), channels=channels, in_channels=(in_channels,))
+    widths = [in_channels, *channels]
+    with seeded(seed, "cnn"):
+        layers: list[nn.Module] = []
+        for n_in, n_out in itertools.pairwise(widths):
+            layers += conv_norm(n_in, n_out, stride=2)
+        layers += [MeanPool(), nn.Linear(widths[-1], n_classes)]
+        model = ScratchModel(
+            layers,
+            spec={
+                "model": "convnet",
+                "n_classes": n_classes,
+                "channels": list(channels),
+                "in_channels": in_channels,
+            },
+        )
+        init_cnn(model)
+    return model
+
+
+def conv_norm(
+    n_in: int, n_out: int, *, kernel: int = 3, stride: int = 1, relu: bool = True
+) -> list[nn.Module]:
+    """Return a convolution that keeps the sides at stride 1, its BatchNorm, and a ReLU."""
+    conv = nn.Conv2d(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False)
+    return [conv, nn.BatchNorm2d(n_out), *([nn.ReLU(inplace=True)] if relu else [])]
+
+
+def init_cnn(model: nn.Module) -> None:
+    """Initialise as fastai's ``init_cnn``: He for weights (arXiv 1502.01852), biases 0."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def check_widths(**widths: Sequence[int]) -> None:
+    """Refuse widths below 1.
+
+    Raises:
+        ValueError: naming the argument and what was found.
+    """
+    for name, values in widths.items():
+        if not values or min(values) < 1:
+            found = values[0] if len(values) == 1 else tuple(values)
+            raise ValueError(f"{name} must be at least 1; found {found}.")

@@ -1,0 +1,129 @@
+"""A pretrained body with a new head: the model that ``cnn_learner`` trains.
+
+Knows backbones and heads; nothing of data, losses or loops.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from torch import Tensor, nn
+
+from learnkit.errors import ModelError
+from learnkit.models.backbone import Backbone, ParameterGroups, Weights
+from learnkit.models.catalogue import is_known
+from learnkit.models.head import fastai_head, plain_head
+from learnkit.models.seeded import seeded
+from learnkit.names import checked_keywords, did_you_mean
+
+Json: TypeAlias = dict[str, Any]
+Head: TypeAlias = Literal["fastai", "plain"] | nn.Module
+
+_DEFAULT_DROPOUT = {"fastai": 0.5, "plain": 0.0}
+
+
+class CnnModel(nn.Module):
+    """Body, then head: float32 (B, 3, H, W) -> logits (B, n_classes).
+
+    Attributes:
+        body: gives maps (B, C, h, w).
+        head: gives logits from them.
+        backbone: what the body was built from.
+        spec: plain values from which ``build_from_spec`` rebuilds the model, or None when the
+            backbone or the head is not of the library's own.
+    """
+
+    def __init__(
+        self, body: nn.Module, head: nn.Module, *, backbone: Backbone, spec: Json | None
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+        self.backbone = backbone
+        self.spec = spec
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, n_classes)."""
+        logits: Tensor = self.head(self.body(x))
+        return logits
+
+    def layer_groups(self) -> ParameterGroups:
+        """Return the parameters in three groups: early body, late body, head."""
+        return [*self.backbone.layer_groups(self.body), list(self.head.parameters())]
+
+
+@checked_keywords
+def build_cnn(
+    backbone: Backbone,
+    n_classes: int,
+    *,
+    weights: Weights = "default",
+    head: Head = "fastai",
+    dropout: float | None = None,
+    seed: int = 0,
+) -> CnnModel:
+    """Build a model of a backbone and a new head.
+
+    Example:
+        >>> from learnkit import models
+        >>> model = build_cnn(models.resnet18, 10, weights=None)
+        >>> [len(group) for group in model.layer_groups()]
+        [30, 30, 6]
+
+    The random numbers depend on ``seed`` alone, the head's not on the weights; the caller's
+    generators are left as they were. A head of your own keeps its own initialisation.
+
+    Args:
+        backbone: such as ``models.resnet34``.
+        n_classes: width of the logits.
+        weights: as in ``Backbone.build_body``.
+        head: ``"fastai"``, ``"plain"``, or a module that takes maps (B, n_features, h, w).
+        dropout: of the head; its own default when None.
+        seed: of the initialisation.
+
+    Raises:
+        WeightsError: when the weights cannot be had or do not fit.
+        ModelError: when ``head`` is no head.
+    """
+    _check(backbone, head, dropout)
+    with seeded(seed, "body"):
+        body = backbone.build_body(weights)
+    with seeded(seed, "head"):
+        module = _build_head(backbone, n_classes, head, dropout)
+    return CnnModel(body, module, backbone=backbone, spec=_spec(backbone, n_classes, head, dropout))
+
+
+def _check(backbone: Backbone, head: object, dropout: float | None) -> None:
+    if not isinstance(backbone, Backbone):
+        raise ModelError(
+            "A backbone is a value such as models.resnet34 or models.timm(NAME); "
+            f"found {backbone!r}."
+        )
+    if isinstance(head, nn.Module):
+        if dropout is not None:
+            raise ModelError("dropout= is for learnkit's heads; a head of your own has its own.")
+    elif not isinstance(head, str) or head not in _DEFAULT_DROPOUT:
+        hint = did_you_mean(head, _DEFAULT_DROPOUT) if isinstance(head, str) else ""
+        raise ModelError(f'head must be "fastai", "plain" or a module; found {head!r}.{hint}')
+
+
+def _build_head(backbone: Backbone, n_classes: int, head: Head, dropout: float | None) -> nn.Module:
+    if isinstance(head, nn.Module):
+        return head
+    fraction = _DEFAULT_DROPOUT[head] if dropout is None else dropout
+    if head == "plain":
+        return plain_head(backbone.n_features, n_classes, dropout=fraction)
+    # The maximum of one pixel is its mean: concatenating would double every feature.
+    return fastai_head(
+        backbone.n_features, n_classes, dropout=fraction, concat_pool=not backbone.pooled
+    )
+
+
+def _spec(backbone: Backbone, n_classes: int, head: Head, dropout: float | None) -> Json | None:
+    if isinstance(head, nn.Module) or not is_known(backbone):
+        return None
+    return {
+        "model": "cnn",
+        "backbone": backbone.name,
+        "n_classes": n_classes,
+        "head": head,
+        "dropout": _DEFAULT_DROPOUT[head] if dropout is None else dropout,
+    }
