@@ -1,0 +1,247 @@
+"""All that a hook may see of a running fit.
+
+The loop writes it; hooks read it and may assign ``batch``, ``preds`` and ``loss``. Knows nothing of
+the loop, the learner or any callback.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from learnkit.errors import StateError
+from learnkit.randomness import IntArray
+from learnkit.types import Batch, BatchLoader
+
+T = TypeVar("T")
+
+
+class Phase(Enum):
+    """Which half of an epoch is running."""
+
+    TRAIN = "train"
+    VALID = "valid"
+
+
+class SkipBatch(Exception):
+    """Raised by a hook to drop the rest of this batch; ``after_batch`` still runs."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Completed counts only, so there is no off-by-one to remember.
+
+    Attributes:
+        epochs_done: epochs finished in this fit.
+        steps_done: optimizer steps taken in this fit.
+        batches_done: batches finished in the current phase.
+        epochs_planned: epochs this fit was asked for.
+        steps_planned: optimizer steps this fit will take if nothing stops it.
+        batches_planned: batches in the current phase.
+        epochs_before: epochs this learner trained in earlier fits; random choices go on from there.
+        batches_seen: training batches since the learner was made, over all fits.
+    """
+
+    epochs_done: int = 0
+    steps_done: int = 0
+    batches_done: int = 0
+    epochs_planned: int = 0
+    steps_planned: int = 0
+    batches_planned: int = 0
+    epochs_before: int = 0
+    batches_seen: int = 0
+
+    @property
+    def fraction(self) -> float:
+        """How much of the fit is done, in steps, in [0, 1]."""
+        return min(1.0, self.steps_done / self.steps_planned) if self.steps_planned else 0.0
+
+    @property
+    def epoch_key(self) -> int:
+        """The epoch that this one's random choices depend on."""
+        return self.epochs_before + self.epochs_done
+
+    def state_dict(self) -> dict[str, int]:
+        """Return every count, for a checkpoint."""
+        return asdict(self)
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Take every count from a checkpoint."""
+        for field in fields(self):
+            setattr(self, field.name, int(state[field.name]))
+
+
+class State:
+    """The typed view of a fit that every hook receives.
+
+    Attributes:
+        model: the model in training.
+        device: where batches and model are.
+        progress: completed counts.
+        metrics: this epoch's numbers so far: ``train_loss``, ``valid_loss``, each metric's name.
+        higher_is_better: for each of them True or False, or None where nobody said.
+        train_dl: the loader of the training samples.
+        valid_dl: the loader of the validation samples, or None.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_indices",
+        "_loss",
+        "_loss_samples",
+        "_loss_sum",
+        "_optimizer",
+        "_phase",
+        "_preds",
+        "_stop_reason",
+        "device",
+        "higher_is_better",
+        "metrics",
+        "model",
+        "progress",
+        "train_dl",
+        "valid_dl",
+    )
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        device: torch.device | None = None,
+        optimizer: Optimizer | None = None,
+        train_dl: BatchLoader | None = None,
+        valid_dl: BatchLoader | None = None,
+        higher_is_better: Mapping[str, bool | None] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.model = model
+        self.device = device or torch.device("cpu")
+        self.progress = progress or Progress()
+        self.metrics: dict[str, float] = {}
+        self.train_dl = train_dl
+        self.valid_dl = valid_dl
+        self.higher_is_better = dict(higher_is_better or {"train_loss": False, "valid_loss": False})
+        self._optimizer = optimizer
+        self._phase: Phase | None = None
+        self._batch: Batch | None = None
+        self._indices: IntArray | None = None
+        self._preds: Tensor | None = None
+        self._loss: Tensor | None = None
+        self._stop_reason: str | None = None
+        self._loss_sum: Tensor | None = None
+        self._loss_samples = 0
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names that ``metrics`` holds at the end of an epoch, in the table's order."""
+        return tuple(self.higher_is_better)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; there is none outside a fit."""
+        if self._optimizer is None:
+            raise StateError("`optimizer` is not available here; it exists during a fit.")
+        return self._optimizer
+
+    @property
+    def phase(self) -> Phase:
+        """Valid from ``before_phase`` to ``after_phase``."""
+        return _within(self._phase, "phase", "before_phase to after_phase")
+
+    @property
+    def batch(self) -> Batch:
+        """The batch on the device; valid from ``before_batch`` to ``after_batch``."""
+        return _within(self._batch, "batch", "before_batch to after_batch")
+
+    @batch.setter
+    def batch(self, value: Batch) -> None:
+        self._batch = value
+
+    @property
+    def indices(self) -> IntArray:
+        """Places in the dataset, int64 (B,); valid from ``before_batch`` to ``after_batch``."""
+        return _within(self._indices, "indices", "before_batch to after_batch")
+
+    @property
+    def preds(self) -> Tensor:
+        """Logits (B, K); valid from ``after_forward`` to ``after_batch``."""
+        return _within(self._preds, "preds", "after_forward to after_batch")
+
+    @preds.setter
+    def preds(self, value: Tensor) -> None:
+        self._preds = value
+
+    @property
+    def loss(self) -> Tensor:
+        """Scalar with its graph until backward; valid from ``after_loss`` to ``after_batch``."""
+        return _within(self._loss, "loss", "after_loss to after_batch")
+
+    @loss.setter
+    def loss(self, value: Tensor) -> None:
+        self._loss = value
+
+    @property
+    def loss_so_far(self) -> Tensor | None:
+        """Mean loss of this phase up to now, a scalar on the device; None before the first batch.
+
+        Reading it as a number waits for the device: do so a few times a second, not every step.
+        """
+        return self._loss_sum / self._loss_samples if self._loss_sum is not None else None
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the last (usually the head's) parameter group."""
+        return float(self.optimizer.param_groups[-1]["lr"])
+
+    @property
+    def training(self) -> bool:
+        """Whether the TRAIN phase is running."""
+        return self._phase is Phase.TRAIN
+
+    def stop(self, reason: str) -> None:
+        """End the fit after this batch; every open ``after_*`` hook still runs."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the fit was asked to stop, or None."""
+        return self._stop_reason
+
+    # What follows is the loop's side: it opens and closes the windows.
+
+    def open_phase(self, phase: Phase, *, batches: int) -> None:
+        """Begin a phase of ``batches`` batches."""
+        self._phase, self._loss_sum, self._loss_samples = phase, None, 0
+        self.progress.batches_done, self.progress.batches_planned = 0, batches
+
+    def open_batch(self, batch: Batch, indices: IntArray) -> None:
+        """Begin a batch, already on the device."""
+        self._batch, self._indices = batch, indices
+
+    def add_loss(self, loss: Tensor, samples: int) -> None:
+        """Add a batch's mean loss, weighted by its samples, without waiting for the device."""
+        if self._loss_sum is None:
+            self._loss_sum = loss.detach() * samples
+        else:
+            self._loss_sum.add_(loss.detach(), alpha=samples)
+        self._loss_samples += samples
+
+    def close_batch(self) -> None:
+        """End a batch: its fields are gone, and with them the graph."""
+        self._batch = self._indices = self._preds = self._loss = None
+
+    def close(self) -> None:
+        """End the phase, and the batch if one is open."""
+        self.close_batch()
+        self._phase = None
+
+
+def _within(value: T | None, field: str, window: str) -> T:
+    if value is None:
+        raise StateError(f"`{field}` is not available here; it exists from {window}.")
+    return value
