@@ -1,0 +1,107 @@
+"""Write the table to a CSV file while it grows."""
+
+import csv
+import io
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from typing_extensions import override
+
+from learnkit.callback import Callback
+from learnkit.checkpoint import check_writable, write_file
+from learnkit.errors import CheckpointError
+from learnkit.names import checked_keywords
+from learnkit.state import State
+
+
+class CSVLog(Callback):
+    """Write one row per epoch, at once: ``epoch``, the table's columns, ``seconds``.
+
+    The header is written before the first epoch, so a place that cannot be written to is an error
+    before the training. A resumed fit keeps the rows up to its checkpoint and goes on after them. A
+    second fit with this object, such as the second part of ``fine_tune``, adds its rows too.
+
+    Args:
+        path: the file; its folder is made if there is none.
+        append: add to what another object wrote there, instead of starting anew.
+
+    Raises:
+        CheckpointError: at the start of the fit, when the file cannot be written, or holds other
+            columns and is to be appended to.
+    """
+
+    @checked_keywords
+    def __init__(self, path: str | PathLike[str], *, append: bool = False) -> None:
+        self.path = Path(path)
+        self.append = append
+        self._columns: list[str] = []
+        self._rows = 0
+        self._resumed = False
+        self._epoch_began = 0.0
+
+    @override
+    def before_fit(self, state: State) -> None:
+        columns = ["epoch", *state.metric_names, "seconds"]
+        used_before, self._columns = self._columns == columns, columns
+        self._check_place()
+        kept: list[list[str]] = []
+        if (self.append or self._resumed or used_before) and self.path.exists():
+            kept = self._rows_there()
+        # rows after the checkpoint belong to epochs that are about to run again
+        kept = kept[: self._rows] if self._resumed else kept
+        self._rows = len(kept)
+        write_file(self.path, _as_csv([self._columns, *kept]).encode())
+
+    @override
+    def before_epoch(self, state: State) -> None:
+        self._epoch_began = monotonic()
+
+    @override
+    def after_epoch(self, state: State) -> None:
+        values: dict[str, object] = {"seconds": round(monotonic() - self._epoch_began, 3)}
+        values |= state.metrics
+        values["epoch"] = state.progress.epochs_done + 1
+        row = [str(values.get(column, "")) for column in self._columns]
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write(_as_csv([row]))
+        self._rows += 1
+
+    @override
+    def after_fit(self, state: State) -> None:
+        self._resumed = False
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self._rows}
+
+    @override
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._rows = int(state["rows"])
+        self._resumed = True
+
+    def _check_place(self) -> None:
+        if self.path.is_dir():
+            raise CheckpointError(
+                f"CSVLog cannot write {self.path}: it is a folder. "
+                f"Give a file in it, such as {self.path / 'log.csv'}."
+            )
+        check_writable(self.path.parent, purpose="CSVLog")
+
+    def _rows_there(self) -> list[list[str]]:
+        with self.path.open(encoding="utf-8", newline="") as file:
+            header, *rows = list(csv.reader(file)) or [self._columns]
+        if header != self._columns:
+            raise CheckpointError(
+                f"CSVLog cannot append to {self.path}: it has the columns {', '.join(header)}; "
+                f"this fit writes {', '.join(self._columns)}. Give another file, or append=False."
+            )
+        return rows
+
+
+def _as_csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

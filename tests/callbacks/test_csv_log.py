@@ -1,0 +1,134 @@
+"""CSVLog: a row per epoch, at once, and no surprise after the training."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from learnkit.callbacks.csv_log import CSVLog
+from learnkit.errors import CheckpointError
+
+ROWS = [
+    {"train_loss": 1.5, "valid_loss": 0.5, "accuracy": 0.1 + 0.2, "seconds": 2.5},
+    {"train_loss": 1.0, "valid_loss": 0.25, "accuracy": 0.75, "seconds": 2.0},
+]
+HEADER = "epoch,train_loss,valid_loss,accuracy,seconds\n"
+FIRST = "1,1.5,0.5,0.30000000000000004,2.5\n"
+SECOND = "2,1.0,0.25,0.75,2.0\n"
+
+
+def test_the_header_is_there_before_the_training_and_each_row_after_its_epoch(
+    tmp_path: Path, make_state: Any, run_epochs: Any
+) -> None:
+    path, state = tmp_path / "logs" / "run.csv", make_state()
+    log = CSVLog(path)
+    log.before_fit(state)
+    assert path.read_text() == HEADER
+    run_epochs(log, state, ROWS[:1])
+    assert path.read_text() == HEADER + FIRST
+    run_epochs(log, state, ROWS[1:])
+    assert path.read_text() == HEADER + FIRST + SECOND
+
+
+def test_a_number_that_is_missing_is_an_empty_cell_and_seconds_are_measured(
+    tmp_path: Path, make_state: Any, run_epochs: Any
+) -> None:
+    log, state = CSVLog(tmp_path / "run.csv"), make_state()
+    log.before_fit(state)
+    run_epochs(log, state, [{"train_loss": 1.0, "unknown": 3.0}])
+    with log.path.open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["train_loss"], row["valid_loss"]) == ("1.0", "")
+    assert 0 <= float(row["seconds"]) < 1
+    assert "unknown" not in row
+
+
+def test_a_second_fit_starts_anew_or_appends(
+    tmp_path: Path, make_state: Any, run_epochs: Any
+) -> None:
+    for append, expected in ((False, HEADER + FIRST), (True, HEADER + FIRST + FIRST)):
+        log, state = CSVLog(tmp_path / "run.csv", append=append), make_state()
+        log.before_fit(state)
+        run_epochs(log, state, ROWS[:1])
+        log.after_fit(state)
+        assert log.path.read_text() == expected
+
+
+def test_a_second_fit_with_one_object_adds_its_rows(
+    tmp_path: Path, make_state: Any, run_epochs: Any
+) -> None:
+    log = CSVLog(tmp_path / "run.csv")
+    for expected in (HEADER + FIRST, HEADER + FIRST + FIRST):  # as fine_tune does
+        state = make_state()
+        log.before_fit(state)
+        run_epochs(log, state, ROWS[:1])
+        log.after_fit(state)
+        assert log.path.read_text() == expected
+
+
+def test_appending_to_other_columns_is_an_error_before_training(
+    tmp_path: Path, make_state: Any
+) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text("epoch,loss\n1,0.5\n")
+    with pytest.raises(CheckpointError) as caught:
+        CSVLog(path, append=True).before_fit(make_state())
+    assert str(caught.value) == (
+        f"CSVLog cannot append to {path}: it has the columns epoch, loss; this fit writes epoch, "
+        "train_loss, valid_loss, accuracy, seconds. Give another file, or append=False."
+    )
+    assert path.read_text() == "epoch,loss\n1,0.5\n"
+
+
+def test_appending_to_an_empty_file_writes_the_header(tmp_path: Path, make_state: Any) -> None:
+    path = tmp_path / "run.csv"
+    path.touch()
+    CSVLog(path, append=True).before_fit(make_state())
+    assert path.read_text() == HEADER
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_a_resumed_fit_keeps_the_rows_up_to_its_checkpoint(
+    tmp_path: Path, make_state: Any, run_epochs: Any, append: bool
+) -> None:
+    log, state = CSVLog(tmp_path / "run.csv"), make_state()
+    log.before_fit(state)
+    run_epochs(log, state, ROWS[:1])
+    saved = log.state_dict()
+    run_epochs(log, state, ROWS[1:])  # then it was killed
+
+    log, state = CSVLog(tmp_path / "run.csv", append=append), make_state()
+    state.progress.epochs_done = 1
+    log.load_state_dict(saved)
+    log.before_fit(state)
+    assert log.path.read_text() == HEADER + FIRST
+    run_epochs(log, state, ROWS[1:])
+    assert log.path.read_text() == HEADER + FIRST + SECOND
+    log.after_fit(state)
+    log.before_fit(make_state())  # the next fit is no resumed one, and takes no row away
+    assert log.path.read_text() == HEADER + FIRST + SECOND
+
+
+def test_a_folder_in_place_of_the_file_is_an_error_before_training(
+    tmp_path: Path, make_state: Any
+) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        CSVLog(tmp_path).before_fit(make_state())
+    assert str(caught.value) == (
+        f"CSVLog cannot write {tmp_path}: it is a folder. "
+        f"Give a file in it, such as {tmp_path / 'log.csv'}."
+    )
+
+
+def test_a_place_that_cannot_be_written_is_an_error_before_training(
+    tmp_path: Path, make_state: Any
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError) as caught:
+        CSVLog(tmp_path / "file" / "logs" / "run.csv").before_fit(make_state())
+    assert str(caught.value) == (
+        f"CSVLog cannot write {tmp_path / 'file' / 'logs'}: "
+        f"{tmp_path / 'file'} is a file, not a folder. "
+        "Give a folder that you may write to."
+    )

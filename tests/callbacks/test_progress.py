@@ -1,0 +1,235 @@
+"""ProgressBar: a table for everyone, a bar for those who watch, and next to no time for either."""
+
+import io
+import itertools
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from learnkit.callbacks import progress
+from learnkit.callbacks.progress import ProgressBar, clock, number
+from learnkit.state import Phase, State
+
+ROWS = [
+    {"train_loss": 1.23456, "valid_loss": 0.5, "accuracy": 0.91666, "seconds": 1.0},
+    {"train_loss": 1.0, "valid_loss": 1e-5, "accuracy": float("nan")},
+]
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "monotonic", clock)
+    return clock
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def finish_batch(bar: ProgressBar, state: State, loss: float) -> None:
+    state.add_loss(torch.tensor(loss), 4)
+    state.progress.batches_done += 1
+    bar.after_batch(state)
+
+
+@pytest.mark.usefixtures("still")
+def test_a_file_gets_a_header_and_a_row_per_epoch(make_state: Any, run_epochs: Any) -> None:
+    stream, state = io.StringIO(), make_state()
+    bar = ProgressBar(lines=["one", "two"], stream=stream)
+    bar.before_fit(state)
+    run_epochs(bar, state, ROWS)
+    bar.after_fit(state)
+    assert stream.getvalue() == (
+        "one\n"
+        "two\n"
+        "epoch  train_loss  valid_loss    accuracy        time\n"
+        "    1      1.2346      0.5000      0.9167       00:00\n"
+        "    2      1.0000   1.000e-05         nan       00:00\n"
+    )
+
+
+@pytest.mark.usefixtures("still")
+def test_a_stopped_fit_says_why(make_state: Any) -> None:
+    stream, state = io.StringIO(), make_state(directions={"train_loss": False})
+    bar = ProgressBar(stream=stream)
+    bar.before_fit(state)
+    state.stop("it is enough")
+    bar.after_fit(state)
+    assert stream.getvalue() == "epoch  train_loss        time\nstopped: it is enough\n"
+
+
+def test_without_a_table_there_are_only_bars(make_state: Any, run_epochs: Any) -> None:
+    stream, state = io.StringIO(), make_state()
+    bar = ProgressBar(lines=["one"], table=False, stream=stream)
+    bar.before_fit(state)
+    run_epochs(bar, state, ROWS)
+    state.stop("it is enough")
+    bar.after_fit(state)
+    assert stream.getvalue() == "one\n"
+
+
+def test_a_number_that_is_missing_is_a_dash(make_state: Any, run_epochs: Any) -> None:
+    stream, state = io.StringIO(), make_state()
+    bar = ProgressBar(stream=stream)
+    bar.before_fit(state)
+    run_epochs(bar, state, [{"train_loss": 1.0}])
+    assert stream.getvalue().splitlines()[1].split() == ["1", "1.0000", "-", "-", "00:00"]
+
+
+def test_by_default_it_writes_to_standard_output(
+    make_state: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bar = ProgressBar()
+    bar.before_fit(make_state(directions={"train_loss": False}))
+    assert capsys.readouterr().out == "epoch  train_loss        time\n"
+
+
+def test_a_terminal_gets_a_bar_that_is_gone_when_the_row_is_written(
+    make_state: Any, run_epochs: Any, still: Clock
+) -> None:
+    stream, state = Terminal(), make_state(epochs=3)
+    bar = ProgressBar(stream=stream)
+    bar.before_fit(state)
+    state.open_phase(Phase.TRAIN, batches=8)
+    bar.before_phase(state)
+    still.now += 0.3
+    finish_batch(bar, state, 0.5)
+    bar.after_phase(state)
+    run_epochs(bar, state, ROWS[:1])
+    bar.after_fit(state)
+    text = stream.getvalue()
+    assert "epoch 1/3 train" in text
+    assert "1/8" in text
+    assert "loss 0.5000" in text
+    last = text.replace("\r", "\n").splitlines()[-1]
+    assert last == "    1      1.2346      0.5000      0.9167       00:00"
+
+
+def test_the_loss_is_read_at_most_four_times_a_second(
+    make_state: Any, still: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    monkeypatch.setattr(ProgressBar, "_draw", lambda self, state: drawn.append(still.now))
+    state = make_state()
+    bar = ProgressBar(style="terminal", stream=io.StringIO())
+    bar.before_fit(state)
+    state.open_phase(Phase.TRAIN, batches=1000)
+    bar.before_phase(state)
+    for _ in range(1000):  # two seconds
+        still.now += 0.002
+        finish_batch(bar, state, 1.0)
+    bar.after_fit(state)
+    assert 6 <= len(drawn) <= 8
+    assert min(b - a for a, b in itertools.pairwise(drawn)) >= 0.25
+
+
+def test_plain_output_never_reads_the_loss(
+    make_state: Any, still: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProgressBar, "_draw", lambda self, state: pytest.fail("drawn"))
+    state = make_state()
+    bar = ProgressBar(stream=io.StringIO())
+    bar.before_fit(state)
+    state.open_phase(Phase.TRAIN, batches=2)
+    bar.before_phase(state)
+    still.now += 10
+    finish_batch(bar, state, 1.0)
+
+
+@pytest.mark.parametrize("style", ["plain", "terminal"])
+def test_a_batch_costs_a_few_microseconds_at_most(make_state: Any, style: Any) -> None:
+    """Well below the 100 us that a whole step may cost; the best of ten, as the machine is busy."""
+    state = make_state()
+    bar = ProgressBar(style=style, stream=io.StringIO())
+    bar.before_fit(state)
+    state.open_phase(Phase.TRAIN, batches=10_000)
+    bar.before_phase(state)
+    spans = []
+    for _ in range(10):
+        began = time.perf_counter()
+        for _ in range(200):
+            bar.after_batch(state)
+        spans.append((time.perf_counter() - began) / 200)
+    bar.after_fit(state)
+    assert min(spans) < 5e-6
+
+
+def test_an_error_in_the_middle_of_a_phase_takes_the_bar_away(make_state: Any) -> None:
+    stream, state = Terminal(), make_state()
+    bar = ProgressBar(stream=stream)
+    bar.before_fit(state)
+    state.open_phase(Phase.TRAIN, batches=8)
+    bar.before_phase(state)
+    bar.on_error(state, RuntimeError())
+    bar.after_fit(state)
+    bar.after_fit(state)
+    assert stream.getvalue().endswith("\r")
+
+
+def test_it_serves_a_second_fit(make_state: Any, run_epochs: Any) -> None:
+    stream = io.StringIO()
+    bar = ProgressBar(stream=stream)
+    for _ in range(2):
+        state = make_state()
+        bar.before_fit(state)
+        run_epochs(bar, state, ROWS[:1])
+        bar.after_fit(state)
+    first, second = stream.getvalue().splitlines()[:2], stream.getvalue().splitlines()[2:]
+    assert first == second
+
+
+def test_after_fit_without_before_fit_does_nothing(make_state: Any) -> None:
+    bar, state = ProgressBar(), make_state()
+    bar.before_phase(state)
+    bar.after_batch(state)
+    bar.after_phase(state)
+    bar.after_epoch(state)
+    bar.after_fit(state)
+
+
+def test_an_unknown_style_names_the_nearest_one() -> None:
+    with pytest.raises(ValueError) as caught:
+        ProgressBar(style="terminl")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "ProgressBar(): style must be one of auto, terminal, notebook, plain, found 'terminl'."
+        " Did you mean 'terminal'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0000"),
+        (0.12345, "0.1235"),
+        (-12.5, "-12.5000"),
+        (0.0005, "5.000e-04"),
+        (123456.0, "1.235e+05"),
+        (float("inf"), "inf"),
+        (None, "-"),
+    ],
+)
+def test_numbers_keep_their_digits(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "00:00"), (61.0, "01:01"), (3599.6, "1:00:00"), (7322, "2:02:02")]
+)
+def test_durations_are_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert clock(seconds) == text

@@ -1,0 +1,103 @@
+"""History: a row of numbers per epoch."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from learnkit.history import History
+
+ROWS = [
+    {"train_loss": 1.5, "valid_loss": 1.25, "accuracy": 0.5, "seconds": 2.0},
+    {"train_loss": 1.0, "valid_loss": 1.0, "accuracy": 0.75, "seconds": 2.0},
+]
+
+
+def test_a_history_is_a_sequence_of_rows() -> None:
+    history = History(ROWS)
+    assert len(history) == 2
+    assert history[-1]["accuracy"] == 0.75
+    assert [row["train_loss"] for row in history] == [1.5, 1.0]
+    assert list(history) == ROWS
+
+
+def test_a_history_keeps_copies_of_its_rows() -> None:
+    row = {"train_loss": 1.0}
+    history = History()
+    history.append(row)
+    row["train_loss"] = 9.0
+    assert history[0] == {"train_loss": 1.0}
+
+
+def test_histories_with_equal_rows_are_equal() -> None:
+    assert History(ROWS) == History(ROWS, stop_reason="enough")
+    assert History(ROWS) != History(ROWS[:1])
+    assert History(ROWS) != ROWS
+
+
+def test_a_column_goes_over_the_epochs_with_nan_where_it_is_missing() -> None:
+    history = History([{"train_loss": 1.0}, {"train_loss": 0.5, "mine": 2.0}])
+    assert history.columns == ("train_loss", "mine")
+    first, second = history.column("mine")
+    assert math.isnan(first)
+    assert second == 2.0
+
+
+def test_an_unknown_column_lists_those_there_are() -> None:
+    with pytest.raises(KeyError) as caught:
+        History(ROWS).column("acc")
+    expected = "no column 'acc'; there are: train_loss, valid_loss, accuracy, seconds"
+    assert caught.value.args == (expected,)
+
+
+def test_json_holds_the_rows(tmp_path: Path) -> None:
+    path = History(ROWS).to_json(tmp_path / "history.json")
+    assert json.loads(path.read_text()) == ROWS
+
+
+def test_a_data_frame_is_indexed_by_epoch_from_one() -> None:
+    frame = History(ROWS).to_df()
+    assert frame.index.name == "epoch"
+    assert frame.index.tolist() == [1, 2]
+    assert frame.loc[2, "accuracy"] == 0.75
+
+
+def test_the_table_shows_a_row_per_epoch() -> None:
+    assert repr(History(ROWS)) == (
+        "epoch  train_loss  valid_loss    accuracy     seconds\n"
+        "    1         1.5        1.25         0.5           2\n"
+        "    2           1           1        0.75           2"
+    )
+
+
+@pytest.mark.parametrize("rows", [ROWS, [{"train_loss": 1.0, "seconds": 2.0}], []])
+def test_the_plot_is_saved(tmp_path: Path, rows: list[dict[str, float]]) -> None:
+    History(rows).plot(tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_numbers_of_numpy_and_torch_become_floats() -> None:
+    history = History()
+    history.append({"a": np.float32(0.5), "b": torch.tensor(2.0), "c": 3})  # type: ignore[dict-item]
+    assert history[0] == {"a": 0.5, "b": 2.0, "c": 3.0}
+    assert [type(value) for value in history[0].values()] == [float, float, float]
+
+
+@pytest.mark.parametrize("value", [None, torch.zeros(3), "high"])
+def test_what_is_no_number_is_named(value: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        History().append({"score": value})
+    assert str(caught.value) == (
+        "state.metrics['score'] must be a number at the end of an epoch; "
+        f"got {type(value).__name__}."
+    )
+
+
+def test_the_plot_marks_whole_epochs_alone(tmp_path: Path) -> None:
+    figure = History(ROWS).plot(tmp_path / "plot.png")
+    ticks = figure.axes[0].get_xticks()
+    assert all(tick == int(tick) for tick in ticks)
