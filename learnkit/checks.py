@@ -1,0 +1,134 @@
+"""What a Learner makes of its arguments before anything runs."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from learnkit.callback import Callback
+from learnkit.data.batch import Normalize
+from learnkit.data.bunch import DataBunch
+from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.export import ImageInputs
+from learnkit.losses import default_loss
+from learnkit.models.backbone import Backbone
+from learnkit.optim import LayerGroups
+from learnkit.types import LossFn
+
+Callbacks: TypeAlias = Callback | Sequence[Callback]
+
+
+def image_inputs(data: DataBunch, normalize: Normalize | None) -> ImageInputs | None:
+    """Return how photos are prepared for the model; None when the data holds no photos."""
+    if not isinstance(data, ImageDataBunch):
+        return None
+    mean, std = (normalize.mean, normalize.std) if normalize is not None else ((), ())
+    return ImageInputs(size=data.size, resize=data.resize, mean=mean, std=std)
+
+
+def place(model: nn.Module, device: torch.device, *, channels_last: bool) -> None:
+    """Move the model, its convolutions in channels-last order where that is wanted."""
+    model.to(device)
+    if channels_last and any(p.ndim == 4 for p in model.parameters()):
+        model.to(memory_format=torch.channels_last)
+
+
+def choose_loss(given: LossFn | None, data: DataBunch) -> LossFn:
+    """Return the loss given, the data's own, or the one that goes with the targets."""
+    chosen = given if given is not None else data.loss_func
+    if isinstance(chosen, type):
+        name = chosen.__name__
+        raise TypeError(f"loss_func takes a function or an object: pass {name}(), not {name}.")
+    if chosen is not None and not callable(chosen):
+        raise TypeError(
+            "loss_func must be a function (preds, targets) to a scalar; "
+            f"got {type(chosen).__name__}."
+        )
+    if chosen is not None:
+        return chosen
+    if data.classes:
+        return functional.cross_entropy
+    return default_loss(data.one_batch().y)
+
+
+def check_parts(data: object, model: object) -> None:
+    """Raise TypeError when ``data`` or ``model`` is something else altogether."""
+    if not isinstance(data, DataBunch):
+        raise TypeError(
+            f"Learner's data must be a DataBunch; got {type(data).__name__}. Wrap raw loaders: "
+            "DataBunch.from_dls(train_dl, valid_dl, classes=[...])."
+        )
+    if not isinstance(model, nn.Module):
+        hint = " Call it: pass MyModel(), not MyModel." if isinstance(model, type) else ""
+        if isinstance(model, Backbone):
+            hint = f" cnn_learner(data, models.{model.name}) makes a model of it."
+        name = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"Learner's model must be a torch.nn.Module; got {name}.{hint}")
+
+
+def check_factory(opt_func: object) -> None:
+    """Raise TypeError when ``opt_func`` cannot make an optimizer."""
+    if isinstance(opt_func, Optimizer):
+        name = type(opt_func).__name__
+        raise TypeError(f"opt_func makes the optimizer: pass torch.optim.{name}, not one of them.")
+    if not callable(opt_func):
+        raise TypeError(
+            "opt_func must make an optimizer from parameter groups, such as adamw, sgd or "
+            f"torch.optim.Adam; got {opt_func!r}."
+        )
+
+
+def check_groups(groups: object) -> LayerGroups:
+    """Return what a splitter gave.
+
+    Raises:
+        TypeError: when it is no list of lists of parameters.
+        ValueError: when a parameter is in two groups.
+    """
+    listed = [list(group) if isinstance(group, Iterable) else group for group in _items(groups)]
+    flat = [p for group in listed for p in (group if isinstance(group, list) else [group])]
+    if not listed or any(not isinstance(g, list) for g in listed) or not _all_parameters(flat):
+        raise TypeError(
+            "splitter must return layer groups, early to late, each a list of parameters: "
+            "[list(model.body.parameters()), list(model.head.parameters())]."
+        )
+    if len({id(p) for p in flat}) < len(flat):
+        raise ValueError("splitter put a parameter into two layer groups; each belongs to one.")
+    return cast("LayerGroups", listed)
+
+
+def _items(groups: object) -> list[object]:
+    return list(groups) if isinstance(groups, Iterable) and not isinstance(groups, Tensor) else []
+
+
+def _all_parameters(values: Iterable[object]) -> bool:
+    return all(isinstance(value, nn.Parameter) for value in values)
+
+
+def check_normalize(normalize: object) -> None:
+    """Raise TypeError when ``normalize`` is no `Normalize`."""
+    if normalize is not None and not isinstance(normalize, Normalize):
+        raise TypeError(
+            f"normalize must be Normalize(mean, std) or None; got {normalize!r}. cnn_learner "
+            "takes mean and std from the backbone."
+        )
+
+
+def as_callbacks(given: Callbacks) -> tuple[Callback, ...]:
+    """Return one or many callbacks as a tuple; TypeError for classes and strangers."""
+    callbacks: tuple[object, ...] = (given,)
+    if isinstance(given, Iterable) and not isinstance(given, type | str):
+        callbacks = tuple(given)
+    for callback in callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            name = callback.__name__
+            raise TypeError(f"callbacks takes instances: pass {name}(), not {name}.")
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks takes Callback objects; got {type(callback).__name__}. Subclass "
+                "learnkit.Callback and pass an instance."
+            )
+    return cast("tuple[Callback, ...]", callbacks)
