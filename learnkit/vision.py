@@ -1,0 +1,149 @@
+"""Photos: what ``from learnkit.vision import *`` gives, and the learner made for them."""
+
+from collections.abc import Sequence
+from os import PathLike
+
+import torch
+
+from learnkit import models
+from learnkit.callback import Callback
+from learnkit.callbacks import CSVLog, EarlyStopping, GradientClip, SaveBest
+from learnkit.checks import Callbacks
+from learnkit.data.augment import Transforms, get_transforms
+from learnkit.data.batch import Normalize
+from learnkit.data.bunch import DataBunch
+from learnkit.data.geometry import RandomResizedCrop
+from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.untar import URLs, untar_data
+from learnkit.errors import ModelError
+from learnkit.history import History
+from learnkit.inference import Prediction, Predictor, load_learner
+from learnkit.learner import Learner
+from learnkit.metrics import MetricLike, accuracy, error_rate, top_k
+from learnkit.models.backbone import Backbone, Weights
+from learnkit.models.transfer import Head, build_cnn
+from learnkit.names import checked_keywords
+from learnkit.optim import adamw, sgd
+from learnkit.precision import Precision, PrecisionName
+from learnkit.state import SkipBatch, State
+from learnkit.types import LossFn, OptimizerFactory
+
+__all__ = [
+    "Backbone",
+    "CSVLog",
+    "Callback",
+    "DataBunch",
+    "EarlyStopping",
+    "GradientClip",
+    "History",
+    "ImageDataBunch",
+    "Learner",
+    "Normalize",
+    "Prediction",
+    "Predictor",
+    "RandomResizedCrop",
+    "SaveBest",
+    "SkipBatch",
+    "State",
+    "Transforms",
+    "URLs",
+    "accuracy",
+    "adamw",
+    "cnn_learner",
+    "error_rate",
+    "get_transforms",
+    "load_learner",
+    "models",
+    "sgd",
+    "top_k",
+    "untar_data",
+]
+
+
+@checked_keywords
+def cnn_learner(
+    data: DataBunch,
+    backbone: Backbone,
+    *,
+    weights: Weights = "default",
+    metrics: MetricLike | Sequence[MetricLike] = (),
+    loss_func: LossFn | None = None,
+    opt_func: OptimizerFactory = adamw,
+    head: Head = "fastai",
+    dropout: float | None = None,
+    normalize: bool = True,
+    train_bn: bool | None = None,
+    callbacks: Callbacks = (),
+    cbs: Callbacks = (),
+    precision: PrecisionName | Precision = "auto",
+    device: torch.device | str | None = None,
+    path: str | PathLike[str] | None = None,
+    seed: int | None = None,
+) -> Learner:
+    """Put a new head on a backbone; with pretrained weights the body starts frozen.
+
+    Photos are normalised with the backbone's own mean and std, in training and prediction.
+
+    Args:
+        data: photos with classes.
+        backbone: such as ``models.resnet34`` or ``models.timm("convnext_tiny")``.
+        weights: ``"default"``, a tag, the path of a file, or None for random ones.
+        metrics: as in `Learner`.
+        loss_func: as in `Learner`.
+        opt_func: as in `Learner`.
+        head: ``"fastai"``, ``"plain"`` or a module that takes maps (B, n_features, h, w).
+        dropout: of the head; None takes the head's own default.
+        normalize: whether to normalise at all.
+        train_bn: whether the body's BatchNorm layers train. False, the default with pretrained
+            weights, keeps their scales and statistics as they came, frozen or not; True trains
+            them in a frozen body too, as fastai does, which takes the gradient through all of it.
+        callbacks: as in `Learner`.
+        cbs: short for ``callbacks``.
+        precision: as in `Learner`.
+        device: as in `Learner`.
+        path: as in `Learner`.
+        seed: as in `Learner`; decides the head's first weights too.
+
+    Raises:
+        WeightsError: when the weights cannot be had or do not fit.
+        ModelError: when the data has fewer than two classes, or ``head`` is no head.
+
+    Example::
+
+        data = ImageDataBunch.from_folder("flowers")
+        learn = cnn_learner(data, models.resnet34, metrics=accuracy)
+        learn.fit(5)
+    """
+    if not isinstance(data, DataBunch):
+        raise TypeError(
+            f"cnn_learner's data must be an ImageDataBunch; got {type(data).__name__}. Make one: "
+            "ImageDataBunch.from_folder(path)."
+        )
+    if data.n_classes < 2:
+        raise ModelError(
+            f"cnn_learner needs data with at least two classes; this has {data.n_classes}."
+        )
+    model = build_cnn(
+        backbone,
+        data.n_classes,
+        weights=weights,
+        head=head,
+        dropout=dropout,
+        seed=data.seed if seed is None else seed,
+    )
+    learn = Learner(
+        data,
+        model,
+        loss_func=loss_func,
+        opt_func=opt_func,
+        metrics=metrics,
+        callbacks=callbacks,
+        cbs=cbs,
+        precision=precision,
+        device=device,
+        path=path,
+        seed=seed,
+        normalize=Normalize(backbone.mean, backbone.std) if normalize else None,
+        train_bn=False if train_bn is None and weights is not None else train_bn,
+    )
+    return learn.freeze() if weights is not None else learn
