@@ -98,7 +98,12 @@ class History(Sequence[Row]):
         return figure
 
     def __repr__(self) -> str:
-        """The table, so that a notebook cell that ends in ``fit`` shows it."""
+        """One line: the bar above a notebook cell's result has shown the table already."""
+        last = ", ".join(f"{name} {value:.4g}" for name, value in (self or [{}])[-1].items())
+        return f"History({len(self)} epochs" + (f", the last: {last})" if last else ")")
+
+    def __str__(self) -> str:
+        """The table, a row per epoch."""
         lines = ["  ".join(["epoch", *(f"{c:>10}" for c in self.columns)])]
         for epoch, row in enumerate(self._rows, 1):
             cells = (f"{row.get(c, float('nan')):>{max(10, len(c))}.4g}" for c in self.columns)

@@ -67,11 +67,18 @@ def test_a_data_frame_is_indexed_by_epoch_from_one() -> None:
 
 
 def test_the_table_shows_a_row_per_epoch() -> None:
-    assert repr(History(ROWS)) == (
+    assert str(History(ROWS)) == (
         "epoch  train_loss  valid_loss    accuracy     seconds\n"
         "    1         1.5        1.25         0.5           2\n"
         "    2           1           1        0.75           2"
     )
+
+
+def test_what_a_cell_ending_in_fit_shows_is_one_line_below_the_bars_table() -> None:
+    assert repr(History(ROWS)) == (
+        "History(2 epochs, the last: train_loss 1, valid_loss 1, accuracy 0.75, seconds 2)"
+    )
+    assert repr(History()) == "History(0 epochs)"
 
 
 @pytest.mark.parametrize("rows", [ROWS, [{"train_loss": 1.0, "seconds": 2.0}], []])

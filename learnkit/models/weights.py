@@ -9,6 +9,7 @@ import pickle
 import re
 import struct
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -81,7 +82,9 @@ def _read(path: Path) -> object:
     try:
         if path.suffix.lower() == ".safetensors":
             return safetensors.torch.load_file(path, device="cpu")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # an old protocol is read, or refused below, all the same
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = _code_in(error)
         if code is None:

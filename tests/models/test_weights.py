@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -130,6 +130,7 @@ def test_a_truncated_file_is_damaged(tmp_path):
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example("w.pth", b"", b"\x80\x00")
 @given(
     st.sampled_from(["w.pth", "w.safetensors"]),
     st.sampled_from([b"", b"\x80\x02", b"PK\x03\x04", b"\x08" + bytes(7)]),
