@@ -98,7 +98,7 @@ def test_a_function_that_gives_nothing_is_told_for_which_file():
 
 
 @pytest.mark.parametrize(
-    "value", [None, float("nan"), np.float32("nan"), np.datetime64("NaT"), " "]
+    "value", [None, float("nan"), np.float32("nan"), np.datetime64("NaT", "s"), " "]
 )
 def test_missing_values_are_seen(value):
     assert is_missing(value)
