@@ -7,7 +7,7 @@ so both give the same numbers. Everything here computes in fp32, whatever the tr
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import PathLike, cpu_count
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ from learnkit.data.batch import BatchPipeline, Normalize
 from learnkit.data.decode import ImageLike, decode_any
 from learnkit.data.geometry import fit_image, shrink, working_short
 from learnkit.data.items import list_images
+from learnkit.data.loader import default_workers
 from learnkit.data.pixels import RGB
 from learnkit.data.warn import warn_user
 from learnkit.device import resolve_device
@@ -124,7 +125,7 @@ class Predictor:
         items = list(items)
         _check_batch_size(batch_size)
         answers: list[Prediction] = []
-        with ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(default_workers()) as pool:
             for start in range(0, len(items), batch_size):
                 x = torch.stack(list(pool.map(self._load, items[start : start + batch_size])))
                 answers += [self._answer(row) for row in self._probabilities(x)]
@@ -161,7 +162,7 @@ class Predictor:
             except DataError as error:
                 return error
 
-        with ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(default_workers()) as pool:
             for name, loaded in zip(names, pool.map(load, names), strict=True):
                 if isinstance(loaded, DataError):
                     warn_user(f"skipped: {loaded}")

@@ -7,10 +7,7 @@ from typing import Self
 import torch
 
 from learnkit.callbacks.lr_finder import LRFinder
-from learnkit.checks import (
-    Callbacks,
-    as_callbacks,
-)
+from learnkit.checks import Callbacks, as_callbacks
 from learnkit.data.bunch import AnyLoader
 from learnkit.data.decode import ImageLike
 from learnkit.export import write_export
@@ -28,9 +25,7 @@ from learnkit.loop import evaluate
 from learnkit.lr_find import LRFindResult
 from learnkit.models.summary import summary
 from learnkit.names import checked_keywords
-from learnkit.optim import (
-    LearningRate,
-)
+from learnkit.optim import LearningRate
 from learnkit.plan import FitPlan, fine_tune_rates, one_cycle_plan
 from learnkit.saving import read_learner, write_learner
 from learnkit.schedule import Schedule, flat_cosine

@@ -37,13 +37,7 @@ from learnkit.lr_find import LRFindResult
 from learnkit.metrics import MetricLike, as_metrics
 from learnkit.models.freeze import set_requires_grad
 from learnkit.names import checked_keywords
-from learnkit.optim import (
-    LayerGroups,
-    adamw,
-    build_optimizer,
-    set_rates,
-    spread_rates,
-)
+from learnkit.optim import LayerGroups, adamw, build_optimizer, set_rates, spread_rates
 from learnkit.plan import FitPlan, opening_line
 from learnkit.precision import Precision, PrecisionName, choose_precision
 from learnkit.state import Progress, State

@@ -125,9 +125,8 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
     if colorspace not in ("Gray", "YCbCr", "RGB"):
         return None  # CMYK and YCCK
     # libjpeg-turbo is slow at other factors, such as 7/8, than these
-    factor = max((f for f in (1, 2, 4, 8) if -(-min(height, width) // f) >= min_short), default=1)
-    if min_short <= 0:
-        factor = 1
+    factors = (1, 2, 4, 8) if min_short > 0 else (1,)
+    factor = max((f for f in factors if -(-min(height, width) // f) >= min_short), default=1)
     try:
         pixels: RGB = simplejpeg.decode_jpeg(
             data,
