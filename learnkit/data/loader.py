@@ -164,7 +164,7 @@ class ImageLoader:
             given += 1
             yield loaded
         if not given:
-            raise self._nothing_left()
+            raise self._nothing_left(plan)
 
     def _bounds(self) -> list[int]:
         return batch_bounds(
@@ -282,16 +282,17 @@ class ImageLoader:
             self.skipped[index] = why
             warn_user(f"An image is left out: {why}")
 
-    def _nothing_left(self) -> DataError:
-        n, first = self.n_samples, next(iter(self.skipped.values()), "")
-        if len(self.skipped) < n:
+    def _nothing_left(self, plan: list[IntArray]) -> DataError:
+        planned = np.concatenate(plan).tolist()
+        reasons = [self.skipped[index] for index in planned if index in self.skipped]
+        if len(reasons) < len(planned):
             found = (
-                f"{len(self.skipped)} of the {n} images cannot be read, so no batch has the two "
-                "samples that BatchNorm needs for training."
+                f"{len(reasons)} of the {len(planned)} images cannot be read, so no batch has the "
+                "two samples that BatchNorm needs for training."
             )
         else:
-            found = f"None of the {n} images can be read, so there is no batch."
-        return DataError(f"{found} The first reason: {first}")
+            found = f"None of the {len(planned)} images can be read, so there is no batch."
+        return DataError(f"{found} The first reason: {reasons[0]}")
 
 
 def _run_now(function: Callable[..., Failures], *args: Any) -> "Future[Failures]":

@@ -240,6 +240,22 @@ def test_when_too_few_can_be_read_to_train_on_it_says_so(workers: int) -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore:An image is left out")
+def test_only_the_images_of_the_epoch_count_among_those_that_cannot_be_read() -> None:
+    """With drop_last another image stays out of each epoch; one seen before must not be counted."""
+    options: dict[str, Any] = {"batch_size": 2, "drop_last": True, "num_workers": 0}
+    planned = [
+        set(next(make(Drawn(3), **options).batches(epoch)).indices.tolist()) for epoch in (0, 1)
+    ]
+    assert planned[0] != planned[1]
+    (common,) = planned[0] & planned[1]
+    loader = make(Drawn(3, bad={0, 1, 2} - {common}), **options)
+    for epoch in (0, 1):
+        with pytest.raises(DataError) as caught:
+            list(loader.batches(epoch))
+        assert str(caught.value).startswith("1 of the 2 images cannot be read, so no batch")
+
+
 def test_starting_after_the_last_batch_gives_nothing_and_is_no_error() -> None:
     loader = make(Drawn(8))
     assert list(loader.batches(0, start=2)) == []
