@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from learnkit.extras import require
+from learnkit.figures import finish, new_figure
 
 Row = dict[str, float]
 
@@ -72,13 +73,11 @@ class History(Sequence[Row]):
         frame.index.name = "epoch"
         return frame
 
-    def plot(self, path: str | PathLike[str] | None = None) -> Any:
-        """Draw losses and metrics over epochs; save to ``path`` if given, return the figure."""
-        pyplot = require("matplotlib.pyplot", extra="plot", purpose="History.plot")
+    def plot(self, path: str | PathLike[str] | None = None) -> None:
+        """Draw losses and metrics over epochs; save to ``path`` if given, else show."""
         metrics = [c for c in self.columns if c not in ("train_loss", "valid_loss", "seconds")]
-        figure, axes = pyplot.subplots(
-            1, 2 if metrics else 1, figsize=(9 if metrics else 5, 3.2), squeeze=False
-        )
+        figure = new_figure((9 if metrics else 5, 3.2), path=path, purpose="History.plot")
+        axes = figure.subplots(1, 2 if metrics else 1, squeeze=False)
         epochs = range(1, len(self) + 1)
         for name in ("train_loss", "valid_loss"):
             if name in self.columns:
@@ -91,11 +90,7 @@ class History(Sequence[Row]):
             axis.grid(alpha=0.3)
             if axis.has_data():
                 axis.legend()
-        figure.tight_layout()
-        if path is not None:
-            figure.savefig(path)
-            pyplot.close(figure)
-        return figure
+        finish(figure, path=path, purpose="History.plot")
 
     def __repr__(self) -> str:
         """One line: the bar above a notebook cell's result has shown the table already."""

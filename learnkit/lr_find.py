@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from learnkit.errors import NonFiniteLossError
-from learnkit.extras import require
+from learnkit.figures import finish, new_figure
 
 Floats = npt.NDArray[np.float64]
 
@@ -83,10 +83,10 @@ class LRFindResult:
         """The highest rate before the loss begins to explode."""
         return self._inside(slide(*self._trimmed))
 
-    def plot(self, path: str | PathLike[str] | None = None) -> Any:
-        """Draw the curve with the suggestions; save to ``path`` if given, return the figure."""
-        pyplot = require("matplotlib.pyplot", extra="plot", purpose="LRFindResult.plot")
-        figure, axis = pyplot.subplots(figsize=(6, 3.5))
+    def plot(self, path: str | PathLike[str] | None = None) -> None:
+        """Draw the curve with the suggestions; save to ``path`` if given, else show."""
+        figure = new_figure((6, 3.5), path=path, purpose="LRFindResult.plot")
+        axis = figure.subplots()
         axis.plot(self.lrs, self.losses)
         for name in ("valley", "steep", "minimum", "slide"):
             lr = getattr(self, name)
@@ -95,11 +95,7 @@ class LRFindResult:
         axis.set(xscale="log", xlabel="learning rate", ylabel="loss (smoothed)")
         axis.grid(alpha=0.3)
         axis.legend()
-        figure.tight_layout()
-        if path is not None:
-            figure.savefig(path)
-            pyplot.close(figure)
-        return figure
+        finish(figure, path=path, purpose="LRFindResult.plot")
 
     def __repr__(self) -> str:
         readings = ", ".join(

@@ -104,7 +104,14 @@ def test_what_is_no_number_is_named(value: Any) -> None:
     )
 
 
-def test_the_plot_marks_whole_epochs_alone(tmp_path: Path) -> None:
-    figure = History(ROWS).plot(tmp_path / "plot.png")
-    ticks = figure.axes[0].get_xticks()
-    assert all(tick == int(tick) for tick in ticks)
+def test_the_plot_is_shown_once_and_marks_whole_epochs_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from matplotlib import pyplot
+
+    shown: list[Any] = []
+    monkeypatch.setattr(pyplot, "show", lambda: shown.append(pyplot.gcf()))
+    assert History(ROWS).plot() is None  # a notebook would draw a returned figure again
+    pyplot.close("all")
+    (figure,) = shown
+    assert all(tick == int(tick) for tick in figure.axes[0].get_xticks())

@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("optim", "precision", "task"),
     ("models",),
     ("data",),
-    ("metrics", "losses", "schedule", "device"),
+    ("metrics", "losses", "schedule", "device", "figures"),
     ("types",),
     ("randomness", "names", "extras"),
     ("errors", "version"),

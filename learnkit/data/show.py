@@ -3,13 +3,11 @@
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from learnkit.extras import require
+from learnkit.figures import finish, new_figure
 
 
 def draw_grid(
@@ -32,7 +30,7 @@ def draw_grid(
     n_cols = math.ceil(math.sqrt(len(titles)))
     n_rows = math.ceil(len(titles) / n_cols)
     row = 2.4 * x.shape[2] / x.shape[3] + 0.3  # inches, with room for a title
-    figure = _new_figure((2.4 * n_cols, row * n_rows), on_screen=path is None, purpose=purpose)
+    figure = new_figure((2.4 * n_cols, row * n_rows), path=path, purpose=purpose)
     grid = figure.subplots(n_rows, n_cols, squeeze=False).ravel()
     pixels = x.detach().float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
     for axes in grid:
@@ -41,21 +39,7 @@ def draw_grid(
         grid[place].imshow(np.ascontiguousarray(pixels[place]))
         colour = colours[place] if colours is not None else "black"
         grid[place].set_title(_short(title), fontsize=10, color=colour, parse_math=False)
-    if path is None:
-        require("matplotlib.pyplot", extra="plot", purpose=purpose).show()
-    else:
-        target = Path(path).expanduser()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=100)
-
-
-def _new_figure(size: tuple[float, float], *, on_screen: bool, purpose: str) -> Any:
-    """Make a figure; one that only goes to a file stays out of pyplot's global list."""
-    if on_screen:
-        pyplot = require("matplotlib.pyplot", extra="plot", purpose=purpose)
-        return pyplot.figure(figsize=size, layout="constrained")
-    module = require("matplotlib.figure", extra="plot", purpose=purpose)
-    return module.Figure(figsize=size, layout="constrained")
+    finish(figure, path=path, purpose=purpose)
 
 
 def _short(title: str, at_most: int = 28) -> str:
