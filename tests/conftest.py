@@ -19,6 +19,14 @@ MakePhoto = Callable[..., Path]
 COLOURS = {"blue": (40, 60, 200), "green": (50, 180, 60), "red": (210, 50, 40)}
 
 
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of caches, a test's own: none sees what another left."""
+    home = tmp_path / "learnkit-home"
+    monkeypatch.setenv("LEARNKIT_HOME", str(home))
+    return home
+
+
 @pytest.fixture
 def shared_dir() -> Path:
     """The folder of real photos and weights beside the checkout."""

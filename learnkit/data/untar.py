@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from learnkit.data.cache_folder import home_folder
 from learnkit.data.unpack import SUFFIXES, unpack
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords, did_you_mean
@@ -107,7 +108,7 @@ def untar_data(
         archive = Archive(archive, archive)
     sha256 = sha256 or archive.sha256
     file_name, folder_name = _names_of(archive.url)
-    folder = _home() / "data" if dest is None else Path(dest).expanduser()
+    folder = home_folder() / "data" if dest is None else Path(dest).expanduser()
     target = folder / folder_name
     if target.is_dir():
         return target
@@ -128,10 +129,6 @@ def untar_data(
         return _put_in_place(work / "unpacked", target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _home() -> Path:
-    return Path(os.environ.get("LEARNKIT_HOME") or "~/.cache/learnkit").expanduser()
 
 
 def _names_of(url: str) -> tuple[str, str]:
