@@ -119,7 +119,7 @@ class ImageBunchBase(DataBunch):
     ) -> Self:
         classes = decide_classes(sides.train, sides.valid, given, advice=sides.advice)
         items = [
-            Items(sides.root, tuple(part.names), encode(part.labels, classes))
+            Items(sides.root, part.names, encode(part.labels, classes))
             for part in (sides.train, sides.valid)
         ]
         held_back = None if test is None else read_test(sides.root, test, classes)

@@ -6,8 +6,11 @@ Knows folders and names; knows nothing of how an image is decoded into a batch.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from itertools import groupby
+from pathlib import Path
 
+from learnkit.data.file_names import FileNames, NamesBuilder
+from learnkit.data.index_cache import Seen, read_index, write_index
 from learnkit.data.source import FileSource
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
@@ -24,31 +27,83 @@ UNLABELLED = -100
 
 def is_image_name(name: str) -> bool:
     """Say whether a file name has the suffix of an image, in either case."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    dot = name.rfind(".")  # as PurePath.suffix does, in a fraction of its time
+    return dot > 0 and name[dot:].lower() in IMAGE_SUFFIXES
 
 
-def list_images(folder: str | os.PathLike[str]) -> list[str]:
+def list_images(folder: str | os.PathLike[str]) -> FileNames:
     """List every image under ``folder``, as sorted relative paths with ``/``.
 
-    Hidden files and folders are left out. Links are followed, unless they lead back up.
+    Hidden files and folders are left out. Links are followed, unless they lead back up. The list
+    of a large folder is kept for the next call, which then only looks whether anything was added,
+    removed or renamed.
+
+    Returns:
+        The paths, as a sequence that holds a million of them in about 30 MB.
 
     Raises:
         DataError: when the folder does not exist or cannot be read.
     """
-    found: list[str] = []
-    _walk(existing_folder(folder), "", (), found)
-    return sorted(found)
+    root = existing_folder(folder)
+    rule = " ".join(sorted(IMAGE_SUFFIXES))
+    kept = read_index(root, rule)
+    if kept is not None:
+        return kept
+    found, seen = NamesBuilder(), Seen()
+    _walk(root, "", (root.resolve(),), found, seen)
+    names = found.build()
+    write_index(root, rule, names, seen)
+    return names
 
 
-def _walk(folder: Path, prefix: str, opened: tuple[Path, ...], found: list[str]) -> None:
-    real = folder.resolve()
-    if any(above.is_relative_to(real) for above in opened):
-        return  # a link to a folder that we are inside of would go round for ever
-    for entry in _entries(folder):
-        if _is_dir(entry):
-            _walk(folder / entry.name, f"{prefix}{entry.name}/", (*opened, real), found)
-        elif is_image_name(entry.name) and _is_file(entry):
-            found.append(prefix + entry.name)
+def _walk(
+    folder: Path, prefix: str, opened: tuple[Path, ...], found: NamesBuilder, seen: Seen
+) -> None:
+    """Add the images of ``folder``, whose true path is the last of ``opened``, in sorted order."""
+    seen.folder(prefix, os.fspath(folder))  # before it is read: a change meanwhile is noticed
+    names, links = _images_and_folders(folder, prefix, seen)
+    for is_folder, run in groupby(names, key=lambda name: name.endswith("/")):
+        if not is_folder:
+            found.add(prefix, run)
+            continue
+        for name in run:
+            below = folder / name
+            true = below.resolve() if name in links else opened[-1] / name
+            # a link to a folder that we are inside of would go round for ever
+            if name not in links or not any(above.is_relative_to(true) for above in opened):
+                _walk(below, prefix + name, (*opened, true), found, seen)
+
+
+def _images_and_folders(folder: Path, prefix: str, seen: Seen) -> tuple[list[str], set[str]]:
+    """Return what is in one folder, sorted, and which of the folders may be links.
+
+    A folder's name has its ``/`` here: so it is sorted among the files as whole paths would be.
+    """
+    names: list[str] = []
+    links: set[str] = set()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_symlink():
+                    seen.link(prefix + entry.name, _target(entry))
+                if _is_dir(entry):
+                    names.append(f"{entry.name}/")
+                    if entry.is_symlink() or os.name == "nt":  # which has links of another kind
+                        links.add(names[-1])
+                elif is_image_name(entry.name) and _is_file(entry):
+                    names.append(entry.name)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return sorted(names), links
+
+
+def _target(link: "os.DirEntry[str]") -> os.stat_result | None:
+    try:
+        return link.stat()
+    except OSError:  # it leads nowhere, or to itself
+        return None
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
@@ -70,12 +125,21 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
         with os.scandir(folder) as entries:
             return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
     except OSError as error:
-        raise DataError(f"Folder {folder} cannot be read: {error.strerror}.") from error
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: OSError) -> DataError:
+    return DataError(f"Folder {folder} cannot be read: {error.strerror}.")
 
 
 def list_folders(folder: Path) -> list[str]:
     """List the names of the folders directly in ``folder``, sorted, hidden ones left out."""
     return [entry.name for entry in _entries(folder) if _is_dir(entry)]
+
+
+def has_loose_images(folder: Path) -> bool:
+    """Say whether there are images directly in a folder."""
+    return any(is_image_name(entry.name) and _is_file(entry) for entry in _entries(folder))
 
 
 def existing_folder(path: str | os.PathLike[str], *, expected: str = "") -> Path:
@@ -145,7 +209,7 @@ class Items:
     """
 
     root: Path
-    names: tuple[str, ...]
+    names: FileNames
     labels: IntArray
 
     def __post_init__(self) -> None:

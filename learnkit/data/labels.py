@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from learnkit.data.coded_labels import Labels
+from learnkit.data.file_names import FileNames
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
 from learnkit.randomness import IntArray
@@ -21,26 +23,33 @@ class Labelled(NamedTuple):
         where: how a message calls them: ``flowers/train``.
     """
 
-    names: Sequence[str]
-    labels: Sequence[str]
+    names: FileNames
+    labels: Labels
     where: str
+
+    @classmethod
+    def of(cls, names: Iterable[str], labels: Iterable[str], where: str) -> "Labelled":
+        """Hold names and labels in the order given."""
+        return cls(FileNames.of(names), Labels.of(labels), where)
 
     def take(self, indices: IntArray, where: str) -> "Labelled":
         """Return the samples at ``indices``, called ``where``."""
-        chosen = indices.tolist()
-        return Labelled([self.names[i] for i in chosen], [self.labels[i] for i in chosen], where)
+        return Labelled(self.names.take(indices), self.labels.take(indices), where)
 
 
-def label_by_folder(names: Sequence[str]) -> list[str]:
+def label_by_folder(names: Iterable[str]) -> Labels:
     """Return the first folder of each name: ``daisy/macro/1.jpg`` is a ``daisy``.
 
     Raises:
         DataError: for a file that is in no folder.
     """
-    for name in names:
-        if "/" not in name:
-            raise DataError(f"{name} is in no folder, so it has no class.")
-    return [name.partition("/")[0] for name in names]
+    names = FileNames.of(names)
+    codes, folders = names.folders()
+    loose = np.flatnonzero(np.array([not folder for folder in folders], dtype=bool)[codes])
+    if len(loose):
+        raise DataError(f"{names[loose[0]]} is in no folder, so it has no class.")
+    firsts = Labels.of(folder.partition("/")[0] for folder in folders)
+    return Labels(firsts.codes[codes], firsts.texts)
 
 
 def label_by_regex(pattern: str | re.Pattern[str]) -> Callable[[Path], str]:
@@ -109,16 +118,22 @@ def is_missing(value: object) -> bool:
 
 def sorted_classes(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct labels in order: by value when all are integers, else as text."""
-    distinct = set(labels)
+    distinct = set(_distinct(labels))
     if all(re.fullmatch(r"-?[0-9]+", label) for label in distinct):
         return tuple(sorted(distinct, key=lambda label: (int(label), label)))
     return tuple(sorted(distinct))
 
 
-def encode(labels: Sequence[str], classes: Sequence[str]) -> IntArray:
+def _distinct(labels: Iterable[str]) -> Iterable[str]:
+    return labels.texts if isinstance(labels, Labels) else labels
+
+
+def encode(labels: Iterable[str], classes: Sequence[str]) -> IntArray:
     """Return the index of each label in ``classes``: int64 (N,)."""
+    labels = Labels.of(labels)
     place = {name: index for index, name in enumerate(classes)}
-    return np.array([place[label] for label in labels], dtype=np.int64)
+    places: IntArray = np.array([place[label] for label in labels.texts], dtype=np.int64)
+    return places[labels.codes]
 
 
 def names_of_classes(given: Sequence[object]) -> tuple[str, ...]:
@@ -166,7 +181,7 @@ def decide_classes(
 
 
 def _check_valid_only(train: Labelled, valid: Labelled, seen: tuple[str, ...], advice: str) -> None:
-    missing = sorted_classes(set(valid.labels) - set(seen))
+    missing = sorted_classes(set(valid.labels.texts) - set(seen))
     if missing:
         listed = ", ".join(repr(name) for name in missing)
         raise DataError(

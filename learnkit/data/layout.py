@@ -6,18 +6,19 @@ else gets an error that says what was found.
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from learnkit.data.file_names import FileNames
 from learnkit.data.items import (
     UNLABELLED,
     Items,
     count_and_name,
     describe_folder,
     existing_folder,
+    has_loose_images,
     list_folders,
     list_images,
     path_of,
@@ -94,10 +95,9 @@ def _check_both(root: Path, train: str, valid: str, layouts: str) -> None:
 
 
 def _flat_hint(folder: Path) -> str:
-    has_loose = any("/" not in name for name in list_images(folder))
     return (
         " Classes in the file names are read by from_name_re, in a table by from_csv."
-        if has_loose
+        if has_loose_images(folder)
         else ""
     )
 
@@ -112,40 +112,43 @@ def class_files(root: Path, part: str, layouts: str, *, skip: str | None = None)
         skip: a folder that is no class.
     """
     base = root / part
-    listed = [name for name in list_images(base) if name.partition("/")[0] != skip]
-    names = [name for name in listed if "/" in name]
+    listed = list_images(base)
+    codes, folders = listed.folders()
+    tops = [folder.partition("/")[0] for folder in folders]
+    kept = np.array([top not in ("", skip) for top in tops], dtype=bool)[codes]
+    names = listed.take(np.flatnonzero(kept))
     if not names:
         raise DataError(
             f"Folder {base} has no class folders with images: found {describe_folder(base)}. "
             f"{layouts}{_flat_hint(base)}"
         )
-    _warn_left_out(base, listed, skip)
+    loose = np.array([not top for top in tops], dtype=bool)[codes]
+    _warn_left_out(base, listed.take(np.flatnonzero(loose)), {*tops, skip})
     prefix = f"{Path(part).as_posix()}/" if part else ""
-    return Labelled([prefix + name for name in names], label_by_folder(names), str(base))
+    return Labelled(names.with_prefix(prefix), label_by_folder(names), str(base))
 
 
-def _warn_left_out(base: Path, listed: Sequence[str], skip: str | None) -> None:
-    loose = [name for name in listed if "/" not in name]
+def _warn_left_out(base: Path, loose: FileNames, known: set[str | None]) -> None:
     if loose:
         warn_user(
             f"{count_and_name(loose, 'image', 'images')} directly in {base} left out: "
             "an image's class is the folder it is in."
         )
-    filled = {name.partition("/")[0] for name in listed}
     for folder in list_folders(base):
-        if folder not in filled and folder != skip:
+        if folder not in known:
             warn_user(
                 f"Folder {base / folder} holds no images (found {describe_folder(base / folder)}), "
                 f"so there is no class {folder!r}."
             )
 
 
-def _check_not_split(root: Path, names: Sequence[str]) -> None:
+def _check_not_split(root: Path, names: FileNames) -> None:
     """Refuse ``root/part_1/<class>`` and ``root/part_2/<class>``: the parts are no classes."""
     below: dict[str, set[str]] = {}
-    for name in names:
-        top, *rest = name.split("/")
-        below.setdefault(top, set()).add(rest[0] if len(rest) > 1 else "")
+    _, folders = names.folders()
+    for folder in folders:
+        top, _, rest = folder.partition("/")
+        below.setdefault(top, set()).add(rest.partition("/")[0])
     words = ("train", *_VALID_WORDS)
     if len(below) < 2 or not any(word in top.casefold() for top in below for word in words):
         return
@@ -169,12 +172,11 @@ def read_test(root: Path, test: str, classes: tuple[str, ...]) -> Items:
     names = list_images(base)
     if not names:
         raise DataError(f"Folder {base} holds no images: found {describe_folder(base)}.")
-    paths = tuple(f"{Path(test).as_posix()}/{name}" for name in names)
     labels = np.full(len(names), UNLABELLED, dtype=np.int64)
-    if all("/" in name for name in names):
+    if "" not in names.folders()[1]:
         folders = label_by_folder(names)
-        known = set(folders) & set(classes)
-        unknown = sorted(set(folders) - known)
+        known = set(folders.texts) & set(classes)
+        unknown = sorted(set(folders.texts) - known)
         if known and unknown:
             nearest = did_you_mean(unknown[0], classes)
             raise DataError(
@@ -184,4 +186,4 @@ def read_test(root: Path, test: str, classes: tuple[str, ...]) -> Items:
             )
         if known:
             labels = encode(folders, classes)
-    return Items(root, paths, labels)
+    return Items(root, names.with_prefix(f"{Path(test).as_posix()}/"), labels)

@@ -74,7 +74,7 @@ def sides_of_rows(
         DataError: when a file does not exist, or both a column and ``valid_pct`` were given.
     """
     check_files(root, rows.files, listed_in=where)
-    labelled = Labelled(rows.files, rows.labels, where)
+    labelled = Labelled.of(rows.files, rows.labels, where)
     if rows.held_out is None:
         pct = 0.2 if valid_pct is None else valid_pct
         return hold_out_files(root, labelled, pct, stratified=stratified, seed=seed)
@@ -107,7 +107,7 @@ def sides_of_paths(
         raise DataError(f"There are no images to label in {root}: {found}.")
     if files is not None:
         check_files(root, names, listed_in="files")
-    labelled = Labelled(names, [label(root / name) for name in names], str(root))
+    labelled = Labelled.of(names, (label(root / name) for name in names), str(root))
     return hold_out_files(root, labelled, valid_pct, stratified=stratified, seed=seed)
 
 

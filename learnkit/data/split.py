@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from learnkit.data.coded_labels import Labels
 from learnkit.errors import DataError
 from learnkit.randomness import FloatArray, IntArray, key_of, mix, uniforms
 
@@ -40,13 +41,13 @@ def split_stratified(labels: Sequence[str], pct: float, seed: int) -> tuple[IntA
     Raises:
         DataError: when ``pct`` is out of range or no class has two samples.
     """
-    names, codes = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
+    codes = _sorted_codes(Labels.of(labels))
     n_valid = _valid_count(len(labels), pct)
-    counts = np.bincount(codes, minlength=len(names))
+    counts = np.bincount(codes)
     if counts.max() < 2:
         raise DataError(
             "A split needs a class with at least two images, one for training and one for "
-            f"validation: each of the {len(names)} classes has one."
+            f"validation: each of the {len(counts)} classes has one."
         )
     shares = _largest_remainder(counts, n_valid)
     draws = _draws(len(labels), seed)
@@ -56,10 +57,22 @@ def split_stratified(labels: Sequence[str], pct: float, seed: int) -> tuple[IntA
     return np.sort(order[~to_valid]), np.sort(order[to_valid])
 
 
+def _sorted_codes(labels: Labels) -> IntArray:
+    """Number the labels in their order as texts, whichever of them came first."""
+    ranks = np.zeros(len(labels.texts), dtype=np.int64)
+    ranks[np.argsort(np.array(labels.texts, dtype=object))] = np.arange(len(labels.texts))
+    return ranks[labels.codes]
+
+
 def split_groups(
     groups: Sequence[str], labels: Sequence[str], pct: float, seed: int, *, stratified: bool
 ) -> tuple[IntArray, IntArray]:
     """Split so that samples of one group (rows that name one file) stay on one side."""
+    labels = Labels.of(labels)
+    if _all_differ(groups):
+        if stratified:
+            return split_stratified(labels, pct, seed)
+        return split_random(len(groups), pct, seed)
     first: dict[str, int] = {}
     for index, group in enumerate(groups):
         first.setdefault(group, index)
@@ -71,6 +84,16 @@ def split_groups(
     held_out = {names[index] for index in chosen.tolist()}
     to_valid = np.array([group in held_out for group in groups], dtype=bool)
     return np.flatnonzero(~to_valid), np.flatnonzero(to_valid)
+
+
+def _all_differ(texts: Sequence[str]) -> bool:
+    """Say whether no two texts are equal, by their hashes alone: a set of them all would be large.
+
+    It may be wrong in one way only: two that differ have the same hash, and False is returned.
+    """
+    hashes = np.fromiter(map(hash, texts), dtype=np.int64, count=len(texts))
+    hashes.sort()
+    return not (hashes[1:] == hashes[:-1]).any()
 
 
 def check_pct(pct: float) -> None:

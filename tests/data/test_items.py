@@ -1,12 +1,19 @@
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from learnkit.data.file_names import FileNames
 from learnkit.data.items import (
     Items,
     describe_folder,
     existing_folder,
+    has_loose_images,
+    is_image_name,
     list_folders,
     list_images,
 )
@@ -85,7 +92,7 @@ def test_a_folder_is_described_in_a_few_words(tmp_path, names, said):
 
 
 def test_items_name_their_files():
-    items = Items(Path("photos"), ("a/1.jpg", "/far/2.jpg"), np.array([0, 1]))
+    items = Items(Path("photos"), FileNames.of(["a/1.jpg", "/far/2.jpg"]), np.array([0, 1]))
     assert len(items) == 2
     assert [items.path(0), items.path(1)] == [Path("photos/a/1.jpg"), Path("/far/2.jpg")]
     assert items.source().describe(0) == "photos/a/1.jpg"
@@ -93,7 +100,7 @@ def test_items_name_their_files():
 
 def test_items_need_a_label_for_each_file():
     with pytest.raises(DataError) as error:
-        Items(Path(), ("a.jpg",), np.array([0, 1]))
+        Items(Path(), FileNames.of(["a.jpg"]), np.array([0, 1]))
     assert str(error.value) == (
         "Items needs one label for each file: 1 names, labels of shape (2,)."
     )
@@ -114,3 +121,76 @@ def test_what_is_no_path_is_told(given):
         existing_folder(given)
     expected = f"A folder is given by its path, as text or a Path; found {given}."
     assert str(caught.value) == expected
+
+
+def test_the_order_is_that_of_whole_paths_sorted_as_text(tmp_path):
+    names = ["a-b.jpg", "a.jpg", "a/1.jpg", "a0.jpg", "a.d/1.jpg", "ab/1.jpg", "ab/b-c/1.jpg"]
+    names += ["ab/b/1.jpg", "ab/b.jpg", "B.jpg", "\xe9.jpg", "\u65e5/1.jpg", "\U0001f600.jpg"]
+    touch(tmp_path, *names)
+    assert list_images(tmp_path) == sorted(names)
+
+
+@given(st.lists(st.lists(st.text("ab-./0", min_size=1, max_size=3), min_size=1, max_size=3)))
+def test_the_order_is_that_of_whole_paths_for_any_names(given):
+    names = {
+        "/".join(part.replace("/", "_").strip(".") or "c" for part in parts) for parts in given
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        touch(Path(folder), *(f"{name}.png" for name in names))
+        assert list_images(folder) == sorted(f"{name}.png" for name in names)
+
+
+def test_names_that_are_no_text_are_listed_and_found_again(tmp_path):
+    raw = os.fsencode(tmp_path) + b"/\xff\xfe.jpg"
+    with open(raw, "wb"):  # noqa: PTH123 - a Path takes no bytes
+        pass
+    names = list_images(tmp_path)
+    assert [os.fsencode(tmp_path / name) for name in names] == [raw]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.b.JPG", "a b.TIFF", "\xe9.webp", "..jpg"])
+def test_a_name_of_an_image_has_its_suffix(name):
+    assert is_image_name(name)
+
+
+@pytest.mark.parametrize("name", ["jpg", ".jpg", "a.jpg.txt", "a.", "a.jp", "a.jpg~", ""])
+def test_another_name_has_not(name):
+    assert not is_image_name(name)
+
+
+def test_loose_images_are_those_in_the_folder_itself(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b.txt", ".c.jpg", "d.jpg/e.txt")
+    assert not has_loose_images(tmp_path)
+    touch(tmp_path, "f.png")
+    assert has_loose_images(tmp_path)
+
+
+def test_a_folder_within_a_linked_folder_is_read_too(tmp_path):
+    touch(tmp_path, "photos/1.jpg", "far/deep/2.jpg")
+    (tmp_path / "photos/link").symlink_to(tmp_path / "far")
+    (tmp_path / "far/deep/back").symlink_to(tmp_path / "far")
+    assert list_images(tmp_path / "photos") == ["1.jpg", "link/deep/2.jpg"]
+
+
+def test_no_file_is_asked_for_more_than_its_kind(tmp_path, monkeypatch):
+    touch(tmp_path, *(f"a/{i}.jpg" for i in range(20)), "b/1.jpg")
+    asked = []
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **more: asked.append(path) or stat(path, **more))
+    assert len(list_images(tmp_path)) == 21
+    assert not [path for path in asked if os.fspath(path).endswith(".jpg")]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    touch(tmp_path, "a/1.jpg")
+    scandir = os.scandir
+
+    def forbidding(folder):
+        if Path(folder).name == "a":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", forbidding)
+    with pytest.raises(DataError) as error:
+        list_images(tmp_path)
+    assert str(error.value) == f"Folder {tmp_path}/a cannot be read: Permission denied."

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from learnkit.data.file_names import FileNames
 from learnkit.data.labels import (
     Labelled,
     decide_classes,
@@ -20,7 +21,7 @@ from learnkit.errors import DataError
 
 
 def side(labels, where="photos/train"):
-    return Labelled([f"{i}.jpg" for i in range(len(labels))], list(labels), where)
+    return Labelled.of([f"{i}.jpg" for i in range(len(labels))], labels, where)
 
 
 def decide(train, valid, given=None):
@@ -164,3 +165,20 @@ def test_classes_must_be_a_list_without_doubles():
     assert message_of(names_of_classes, ["a", "b", "a"]) == (
         "classes names 'a' more than once: ['a', 'b', 'a']."
     )
+
+
+def test_files_and_labels_are_taken_together():
+    files = side("abca").take(np.array([3, 1]), "photos/valid")
+    assert files == (["3.jpg", "1.jpg"], ["a", "b"], "photos/valid")
+
+
+def test_labels_by_folder_are_those_of_the_files_there_are():
+    names = FileNames.of(["a/1.jpg", "b/x/1.jpg", "b/y/1.jpg"]).take(np.array([2, 1]))
+    labels = label_by_folder(names)
+    assert labels == ["b", "b"]
+    assert labels.texts == ("b",)
+
+
+def test_a_label_that_is_no_class_has_no_number():
+    with pytest.raises(KeyError, match="c"):
+        encode(["a", "c"], ["a", "b"])

@@ -88,7 +88,7 @@ def test_a_column_says_who_is_on_which_side(root):
 
 
 def test_a_seed_repeats_its_split(root):
-    files = Labelled([f"{i}.jpg" for i in range(20)], ["a", "b"] * 10, "photos")
+    files = Labelled.of([f"{i}.jpg" for i in range(20)], ["a", "b"] * 10, "photos")
     splits = [
         hold_out_files(root, files, 0.3, stratified=False, seed=seed).valid.names
         for seed in (1, 1, 2)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from learnkit.data.coded_labels import Labels
 from learnkit.data.split import check_pct, split_groups, split_random, split_stratified
 from learnkit.errors import DataError
 
@@ -90,3 +91,45 @@ def test_classes_of_one_image_each_cannot_be_split():
         "A split needs a class with at least two images, one for training and one for "
         "validation: each of the 3 classes has one."
     )
+
+
+@given(st.lists(st.sampled_from(["b", "a", "10", "9", "\xe9"]), min_size=4), st.integers(0, 3))
+def test_a_split_does_not_depend_on_how_labels_are_held(labels, seed):
+    if len(set(labels)) == len(labels):
+        return
+    reordered = Labels([sorted(set(labels)).index(x) for x in labels], sorted(set(labels)))
+    splits = [split_stratified(held, 0.3, seed) for held in (labels, Labels.of(labels), reordered)]
+    for train, valid in splits[1:]:
+        assert np.array_equal(train, splits[0][0])
+        assert np.array_equal(valid, splits[0][1])
+
+
+def test_the_stratified_split_of_seed_42_is_the_same_on_every_machine():
+    assert split_stratified(list("bababbaacc"), 0.4, 42)[1].tolist() == [1, 5, 7, 9]
+
+
+@pytest.mark.parametrize("stratified", [True, False])
+def test_groups_of_one_are_split_as_samples_are(stratified):
+    files, labels = [f"{i}.jpg" for i in range(40)], [str(i % 3) for i in range(40)]
+    alone = split_groups(files, labels, 0.3, 42, stratified=stratified)
+    each = split_stratified(labels, 0.3, 42) if stratified else split_random(40, 0.3, 42)
+    assert np.array_equal(alone[1], each[1])
+
+
+@pytest.mark.parametrize("stratified", [True, False])
+def test_names_of_equal_hash_are_not_taken_for_one_file(stratified):
+    class Hashed(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            return 1
+
+        def __eq__(self, other):
+            return str.__eq__(self, other)
+
+    files, labels = [f"{i}.jpg" for i in range(40)], [str(i % 3) for i in range(40)]
+    splits = [
+        split_groups(names, labels, 0.3, 42, stratified=stratified)
+        for names in (files, [Hashed(name) for name in files])
+    ]
+    assert np.array_equal(splits[0][1], splits[1][1])
