@@ -58,10 +58,12 @@ format: $(DEV)/.installed
 docs: $(DEV)/.installed
 	$(TEST_ENV) $(IN_DEV) pytest -q tests/test_docs.py tests/test_examples.py
 
+# The peers: $(DEV)/bin/python -m pip install ".[bench]"; one that is not installed is skipped.
+# BENCH="--only pipeline --data photos --weights resnet34.pth" chooses.
+BENCH ?=
+
 bench: $(DEV)/.installed
-	@for script in benchmarks/[a-z]*.py; do \
-	  echo "== $$script"; $(IN_DEV) "benchmarks.$$(basename "$$script" .py)" || exit 1; \
-	done
+	$(IN_DEV) benchmarks run $(BENCH)
 
 clean:
 	rm -rf $(DEV) $(DEMO) demo-output dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
