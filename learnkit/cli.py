@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     _add_predict(_verb(verbs, "predict", "say what is on photos, with an exported model"))
     _add_demo(_verb(verbs, "demo", "train on the photos that come with learnkit, in a minute"))
     _verb(verbs, "info", "versions, device, precision and extras, for a bug report")
+    _add_cache(_verb(verbs, "cache", "what learnkit keeps on disk to be faster: show or delete it"))
     return top
 
 
@@ -98,6 +99,18 @@ def _add_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--out", metavar="DIR", default="demo-output", help="where to write (%(default)s)"
     )
+
+
+def _add_cache(verb: argparse.ArgumentParser) -> None:
+    words = verb.add_subparsers(dest="word", required=True, metavar="WORD")
+    for name, what in (
+        ("info", "the folder, what is in it and how large it is"),
+        ("clear", "delete all of it; what is needed is made again"),
+    ):
+        word = words.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        # as `learnkit cache --debug info` has set it, if at all
+        shown = "show the traceback of an error"
+        word.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=shown)
 
 
 def _at_least_one(word: str) -> int:

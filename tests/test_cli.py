@@ -179,6 +179,26 @@ def test_info_says_what_a_bug_report_needs(capsys):
     assert {"python", "torch", "device", "precision", "threads", "extras"} <= found.keys()
 
 
+def test_cache_needs_a_word(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["cache"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        "learnkit cache: error: the following arguments are required: WORD\n"
+    )
+
+
+def test_the_help_names_every_verb_and_every_word_of_cache(capsys):
+    for words, expected in (
+        (["--help"], ["train", "predict", "demo", "info", "cache"]),
+        (["cache", "--help"], ["info", "clear"]),
+    ):
+        with pytest.raises(SystemExit):
+            main(words)
+        printed = capsys.readouterr().out
+        assert re.findall(r"^    (\w+) ", printed, re.MULTILINE) == expected
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--version"])

@@ -17,9 +17,10 @@ import torch
 from learnkit import models
 from learnkit.commands.demo_picture import draw_demo
 from learnkit.commands.places import writable_folder
-from learnkit.data.augment import Flip, Transforms
+from learnkit.data.augment import Flip
 from learnkit.data.geometry import RandomResizedCrop
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.presets import Transforms
 from learnkit.errors import DataError
 from learnkit.extras import require
 from learnkit.history import History

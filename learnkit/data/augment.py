@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from learnkit.data.geometry import RandomResizedCrop
 from learnkit.data.warp import identities, rotations, sampling_grid, warps, zooms
-from learnkit.names import checked_keywords
 from learnkit.randomness import SampleKeys
 from learnkit.types import Batch
 
@@ -28,9 +26,12 @@ class BatchTransform(abc.ABC):
         moves_pixels_only: True when pixels change places but not values, so that the transform
             may run on uint8 before the conversion to float, with the same result and a quarter
             of the bytes.
+        each_alone: True when it changes x alone, each sample without a look at the others, so
+            that a batch may be changed a few samples at a time, which the CPU's caches reward.
     """
 
     moves_pixels_only: bool = False
+    each_alone: bool = False
 
     @abc.abstractmethod
     def __call__(self, batch: Batch, keys: SampleKeys) -> Batch:
@@ -45,11 +46,17 @@ def _check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must be in [0, 1], found {value}.")
 
 
-def _where(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """Pick whole samples: ``chosen`` bool (B,) on the CPU."""
+def _where(chosen: Tensor, change: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Change whole samples: ``chosen`` bool (B,) on the CPU; x (B, C, H, W) is left as it is."""
     if not bool(chosen.any()):
-        return no
-    return torch.where(chosen.to(no.device)[:, None, None, None], yes, no)
+        return x
+    if x.device.type == "cpu":
+        # a tenth of the time of a masked choice over the whole batch
+        out = x.clone()
+        for place in chosen.nonzero()[:, 0].tolist():
+            out[place : place + 1] = change(x[place : place + 1])
+        return out
+    return torch.where(chosen.to(x.device)[:, None, None, None], change(x), x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +66,16 @@ class Flip(BatchTransform):
     p: float = 0.5
     vertical: bool = False
     moves_pixels_only = True
+    each_alone = True
 
     def __post_init__(self) -> None:
         _check_share("p", self.p)
 
     def __call__(self, batch: Batch, keys: SampleKeys) -> Batch:
         """Mirror the chosen samples."""
-        x = batch.x
         chosen = keys.uniform("flip_vertical" if self.vertical else "flip")[:, 0] < self.p
-        return batch._replace(x=_where(chosen, x.flip(2 if self.vertical else 3), x))
+        side = 2 if self.vertical else 3
+        return batch._replace(x=_where(chosen, lambda one: one.flip(side), batch.x))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +83,32 @@ class Dihedral(BatchTransform):
     """One of the eight ways to lay down a square, each as likely: for photos from above.
 
     Images that are not square are only mirrored, which gives four ways.
+
+    Attributes:
+        p: probability of choosing a way at all; one of the eight is the way it was.
     """
 
+    p: float = 1.0
     moves_pixels_only = True
+    each_alone = True
+
+    def __post_init__(self) -> None:
+        _check_share("p", self.p)
 
     def __call__(self, batch: Batch, keys: SampleKeys) -> Batch:
         """Lay down each sample anew."""
-        x, chosen = batch.x, keys.uniform("dihedral", 3) < 0.5
-        x = _where(chosen[:, 0], x.flip(3), x)
-        x = _where(chosen[:, 1], x.flip(2), x)
+        x, draws = batch.x, keys.uniform("dihedral", 4)
+        chosen = (draws[:, :3] < 0.5) & (draws[:, 3:] < self.p)
+        x = _where(chosen[:, 0], lambda one: one.flip(3), x)
+        x = _where(chosen[:, 1], lambda one: one.flip(2), x)
         if x.shape[2] == x.shape[3]:
-            x = _where(chosen[:, 2], x.transpose(2, 3), x)
+            x = _where(chosen[:, 2], lambda one: one.transpose(2, 3), x)
         return batch._replace(x=x)
 
 
 @dataclass(frozen=True, slots=True)
 class Affine(BatchTransform):
-    """Turn, zoom in and tilt, in one resampling with reflection beyond the borders.
+    """Turn, zoom and tilt, in one resampling with reflection beyond the borders.
 
     Ranges and probabilities are those of fastai v1's ``rotate``, ``rand_zoom`` and
     ``symmetric_warp``; each of the three happens on its own with probability ``p``.
@@ -101,18 +118,26 @@ class Affine(BatchTransform):
         max_zoom: largest magnification, 1 for none; the place that is zoomed at is random.
         max_warp: how far the corners move for a perspective, as a share of half the side.
         p: probability of each.
+        min_zoom: smallest magnification; below 1 shows what is reflected beyond the borders.
     """
 
     max_rotate: float = 10.0
     max_zoom: float = 1.1
     max_warp: float = 0.2
     p: float = 0.75
+    min_zoom: float = 1.0
+    each_alone = True
 
     def __post_init__(self) -> None:
         _check_share("p", self.p)
         _check_share("max_warp", self.max_warp)
         if self.max_zoom < 1.0:
             raise ValueError(f"max_zoom must be 1 or more, found {self.max_zoom}.")
+        if not 0.0 < self.min_zoom <= self.max_zoom:
+            raise ValueError(
+                f"min_zoom must be above 0 and at most max_zoom={self.max_zoom}, "
+                f"found {self.min_zoom}."
+            )
 
     def __call__(self, batch: Batch, keys: SampleKeys) -> Batch:
         """Resample each sample once."""
@@ -131,7 +156,10 @@ class Affine(BatchTransform):
         chosen = draws[:, :3] < self.p
         parts = (
             rotations((2 * draws[:, 3] - 1) * math.radians(self.max_rotate), aspect),
-            zooms(1 + draws[:, 4] * (self.max_zoom - 1), 2 * draws[:, 5:7] - 1),
+            zooms(
+                self.min_zoom + draws[:, 4] * (self.max_zoom - self.min_zoom),
+                2 * draws[:, 5:7] - 1,
+            ),
             warps((2 * draws[:, 7:11] - 1) * self.max_warp),
         )
         result = identities(len(draws))
@@ -151,6 +179,7 @@ class Lighting(BatchTransform):
 
     max_lighting: float = 0.2
     p: float = 0.75
+    each_alone = True
 
     def __post_init__(self) -> None:
         _check_share("p", self.p)
@@ -192,6 +221,7 @@ class RandomErasing(BatchTransform):
     p: float = 0.5
     scale: tuple[float, float] = (0.02, 0.33)
     ratio: tuple[float, float] = (0.3, 10 / 3)
+    each_alone = True
 
     def __post_init__(self) -> None:
         _check_share("p", self.p)
@@ -220,56 +250,3 @@ class RandomErasing(BatchTransform):
         in_columns = (columns >= left[:, None]) & (columns < (left + box_w)[:, None])
         in_rows &= draws[:, :1] < self.p
         return in_rows[:, :, None] & in_columns[:, None, :]
-
-
-@dataclass(frozen=True, slots=True)
-class Transforms:
-    """How training images are varied: a random crop while loading, the rest on the device.
-
-    ``batch`` is applied in the order given. Besides ``BatchTransform`` any callable from x to x
-    will do, such as an ``nn.Module`` or a transform of ``torchvision.transforms.v2``.
-    """
-
-    crop: RandomResizedCrop | None = None
-    batch: tuple[Transform, ...] = ()
-
-
-def default_transforms() -> Transforms:
-    """Return what training does unless told otherwise: random resized crop and mirroring."""
-    return Transforms(RandomResizedCrop(), (Flip(),))
-
-
-@checked_keywords
-def get_transforms(
-    *,
-    do_flip: bool = True,
-    flip_vert: bool = False,
-    max_rotate: float = 10.0,
-    max_zoom: float = 1.1,
-    max_lighting: float = 0.2,
-    max_warp: float = 0.2,
-    p_affine: float = 0.75,
-    p_lighting: float = 0.75,
-    min_scale: float = 0.35,
-) -> Transforms:
-    """Return the preset of fastai v1's ``get_transforms``, with its values.
-
-    Args:
-        do_flip: mirror at random.
-        flip_vert: with ``do_flip``, use all eight ways to lay down the image.
-        max_rotate: degrees to either side.
-        max_zoom: largest magnification.
-        max_lighting: strength of brightness and contrast in [0, 1).
-        max_warp: strength of the perspective.
-        p_affine: probability of each of rotation, zoom and perspective.
-        p_lighting: probability of each of brightness and contrast.
-        min_scale: smallest share of the area that the random crop keeps; 1 keeps nearly all.
-    """
-    batch: list[Transform] = []
-    if do_flip:
-        batch.append(Dihedral() if flip_vert else Flip())
-    if p_affine > 0 and (max_rotate or max_zoom > 1 or max_warp):
-        batch.append(Affine(max_rotate, max_zoom, max_warp, p_affine))
-    if p_lighting > 0 and max_lighting:
-        batch.append(Lighting(max_lighting, p_lighting))
-    return Transforms(RandomResizedCrop(min_scale), tuple(batch))

@@ -3,18 +3,18 @@
 Knows no files, no threads and no loop.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from learnkit.data.augment import BatchTransform, Transform
+from learnkit.data.augment import Transform
+from learnkit.data.memory import ReusedMemory
+from learnkit.data.run_tfms import as_float, run_tfms
 from learnkit.errors import DataError
-from learnkit.randomness import SampleKeys, key_of, mix
+from learnkit.randomness import SampleKeys
 from learnkit.types import Batch, Loaded
 
 
@@ -32,8 +32,12 @@ class Normalize:
                 f"found mean={self.mean} and std={self.std}."
             )
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, *, memory: ReusedMemory | None = None) -> Tensor:
         """Return float32 (B, C, H, W), laid out in memory as x is; uint8 is taken as [0, 255].
+
+        Args:
+            x: (B, C, H, W).
+            memory: where the result may be put, on the CPU.
 
         Raises:
             DataError: when x has another number of channels.
@@ -45,14 +49,20 @@ class Normalize:
             )
         highest = 255.0 if x.dtype == torch.uint8 else 1.0
         bias, scale = _constants(self.mean, self.std, highest, x.device)
+        rows = x.permute(0, 2, 3, 1)
+        if x.device.type == "cpu" and rows.is_contiguous():
+            return _by_rows(rows, bias, scale, memory).permute(0, 3, 1, 2)
         out = x.to(torch.float32, copy=True)
-        rows = out.permute(0, 2, 3, 1)
-        if out.device.type == "cpu" and rows.is_contiguous():
-            # channels last: whole rows of W * C numbers at once are twice as fast on the CPU
-            width = x.shape[3]
-            rows.view(-1, width * len(self.mean)).mul_(scale.repeat(width)).add_(bias.repeat(width))
-            return out
         return out.mul_(scale[:, None, None]).add_(bias[:, None, None])
+
+
+def _by_rows(rows: Tensor, bias: Tensor, scale: Tensor, memory: ReusedMemory | None) -> Tensor:
+    """Scale (B, H, W, C) by whole rows of W * C numbers, twice as fast as by C numbers."""
+    out = memory.tensor(tuple(rows.shape)) if memory is not None else torch.empty(rows.shape)
+    width, channels = rows.shape[2:]
+    out.copy_(rows)
+    out.view(-1, width * channels).mul_(scale.repeat(width)).add_(bias.repeat(width))
+    return out
 
 
 @lru_cache(maxsize=32)
@@ -71,7 +81,8 @@ def _constants(
 def to_device(value: Any, device: torch.device) -> Any:
     """Move every tensor of a nested value; everything else stays as it is."""
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        # only CUDA waits with using such memory again until the copy is done
+        return value.to(device, non_blocking=device.type == "cuda")
     if isinstance(value, dict):
         return {key: to_device(part, device) for key, part in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -93,13 +104,13 @@ class BatchPipeline:
         device: where the model is.
         tfms: applied in this order, in training only.
         normalize: of the model's pretrained weights, or None.
-        memory_format: of images; keep ``channels_last`` for convolutions that want it.
+        memory: where batches of floats lie on the CPU, one after the other.
     """
 
     device: torch.device
     tfms: tuple[Transform, ...] = ()
     normalize: Normalize | None = None
-    memory_format: torch.memory_format = torch.preserve_format
+    memory: ReusedMemory = field(default_factory=ReusedMemory, repr=False, compare=False)
 
     def prepare(self, loaded: Loaded, *, keys: SampleKeys | None) -> Batch:
         """Return the batch as the model sees it.
@@ -108,53 +119,21 @@ class BatchPipeline:
             loaded: from a loader.
             keys: what random choices depend on, or None to leave ``tfms`` out.
         """
-        batch = Batch(*to_device(tuple(loaded.batch), self.device))
-        x: object = batch.x  # a loader of the user's may give a dict or a tuple
+        x: object = loaded.batch.x  # a loader of the user's may give a dict or a tuple
+        y: object = loaded.batch.y
+        here = isinstance(x, Tensor) and x.device == self.device
+        if here and isinstance(y, Tensor) and y.device == self.device:
+            batch = loaded.batch
+        else:
+            batch = Batch(*to_device(tuple(loaded.batch), self.device))
         if not isinstance(x, Tensor):
             return batch
-        if keys is not None:
-            batch = self._transformed(batch, keys)
-        return batch._replace(x=self._finished(batch.x))
-
-    def _transformed(self, batch: Batch, keys: SampleKeys) -> Batch:
-        for transform, its_keys in zip(self.tfms, _keys_of(self.tfms, keys), strict=True):
-            if isinstance(transform, BatchTransform):
-                if batch.x.dim() != 4:
-                    raise DataError(
-                        f"{type(transform).__name__} changes images (B, C, H, W); the loader "
-                        f"gives {tuple(batch.x.shape)}. Leave it out of the transforms."
-                    )
-                if not transform.moves_pixels_only:
-                    batch = batch._replace(x=_as_float(batch.x))
-                batch = transform(batch, its_keys)
-            else:
-                batch = batch._replace(x=transform(_as_float(batch.x)))
-        return batch
+        if keys is not None and self.tfms:
+            batch = run_tfms(self.tfms, batch, keys)
+        finished = self._finished(batch.x)
+        return batch if finished is batch.x else Batch(finished, batch.y)
 
     def _finished(self, x: Tensor) -> Tensor:
         if self.normalize is not None and (x.dtype == torch.uint8 or x.is_floating_point()):
-            x = self.normalize(x)
-        x = _as_float(x)
-        if x.dim() == 4 and self.memory_format is not torch.preserve_format:
-            x = x.contiguous(memory_format=self.memory_format)
-        return x
-
-
-def _as_float(x: Tensor) -> Tensor:
-    """Turn uint8 images into float32 in [0, 1]; leave everything else."""
-    if x.dtype != torch.uint8 or x.dim() != 4:
-        return x
-    return x.to(torch.float32).mul_(1.0 / 255.0)
-
-
-def _keys_of(tfms: Sequence[Transform], keys: SampleKeys) -> list[SampleKeys]:
-    """Give a second transform of the same class draws of its own."""
-    seen: Counter[str] = Counter()
-    result = []
-    for transform in tfms:
-        name = type(transform).__name__
-        again = seen[name]
-        seen[name] += 1
-        seed = mix(keys.seed, key_of(name), again) if again else keys.seed
-        result.append(replace(keys, seed=seed))
-    return result
+            return self.normalize(x, memory=self.memory)
+        return as_float(x)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Subset, TensorDataset
 
+from learnkit.data.dataset_loader import DatasetLoader
 from learnkit.data.split import split_random
-from learnkit.data.torch_loader import DatasetLoader
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
 
@@ -73,10 +73,13 @@ def dataset_loaders(
 ) -> tuple[DatasetLoader, DatasetLoader]:
     """Return the loaders of two datasets."""
     warn_if_few(len(train), batch_size)  # type: ignore[arg-type]
-    workers = 0 if num_workers is None else num_workers
     return (
-        DatasetLoader(train, batch_size=batch_size, shuffle=True, seed=seed, num_workers=workers),
-        DatasetLoader(valid, batch_size=batch_size, shuffle=False, seed=seed, num_workers=workers),
+        DatasetLoader(
+            train, batch_size=batch_size, shuffle=True, seed=seed, num_workers=num_workers
+        ),
+        DatasetLoader(
+            valid, batch_size=batch_size, shuffle=False, seed=seed, num_workers=num_workers
+        ),
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from learnkit.data.geometry import SLACK
 from learnkit.data.pixels import RGB, any_array_to_rgb, image_to_rgb, upright
 from learnkit.errors import DataError
 
@@ -34,9 +35,9 @@ def decode(path: str | os.PathLike[str], *, min_short: int | None = None) -> RGB
 
     Args:
         path: the file.
-        min_short: the short side that the caller needs, in pixels. A JPEG is decoded at 1/2, 1/4
-            or 1/8 of its size when that still leaves as much, which costs a fraction of the time.
-            The same ``min_short`` always gives the same pixels.
+        min_short: the short side that the caller needs, in pixels. A JPEG is decoded at an eighth,
+            two eighths, ... of its size when that still leaves as much, which costs a fraction of
+            the time. The same ``min_short`` always gives the same pixels.
 
     Raises:
         DataError: when the file is missing, empty, truncated, a folder or no image; the message
@@ -124,22 +125,31 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
     _check_pixels(height, width)
     if colorspace not in ("Gray", "YCbCr", "RGB"):
         return None  # CMYK and YCCK
-    # libjpeg-turbo is slow at other factors, such as 7/8, than these
-    factors = (1, 2, 4, 8) if min_short > 0 else (1,)
-    factor = max((f for f in factors if -(-min(height, width) // f) >= min_short), default=1)
+    eighths = jpeg_eighths(min(height, width), min_short) if min_short > 0 else 8
     try:
         pixels: RGB = simplejpeg.decode_jpeg(
             data,
             colorspace="RGB",
-            min_height=-(-height // factor),
-            min_width=-(-width // factor),
-            min_factor=factor,
+            min_height=-(-height * eighths // 8),
+            min_width=-(-width * eighths // 8),
+            min_factor=1,
         )
     except ValueError:
         # Either truncated, which Pillow refuses too, or merely odd (stray bytes before a marker,
         # as cameras write them), which Pillow reads.
         return None
     return pixels
+
+
+def jpeg_eighths(short: int, min_short: int) -> int:
+    """Return at how many eighths of its size to decode a JPEG of short side ``short``: 1 to 8.
+
+    The fewest that leave ``min_short`` pixels. But libjpeg-turbo is fast at 1, 2, 4 and 8 of them
+    and slow between, so one of these is taken when it leaves hardly more than is needed.
+    """
+    enough = [n for n in range(1, 9) if -(-short * n // 8) >= min_short] or [8]
+    fast = next(n for n in (1, 2, 4, 8) if n >= enough[0])
+    return fast if short * fast / 8 <= SLACK * min_short else enough[0]
 
 
 def _decode_pillow(data: bytes) -> RGB:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from learnkit.data.cache import CacheMode
+from learnkit.data.caches import CacheMode
 from learnkit.data.geometry import Resize
 from learnkit.data.image_base import ImageBunchBase, PathLike
 from learnkit.data.items import existing_folder
 from learnkit.data.labels import label_by_func, label_by_regex
+from learnkit.data.loader import OnError
 from learnkit.data.options import ImageOptions, Size, Tfms
 from learnkit.data.sides import names_below, sides_of_folders, sides_of_paths, sides_of_rows
 from learnkit.data.table import Column, DataFrameLike, as_table, read_csv, read_rows
@@ -40,7 +41,10 @@ class ImageDataBunch(ImageBunchBase):
             more; a list of callables on batches runs in the order given; None changes nothing.
         num_workers: decoding threads; the result does not depend on it.
         seed: every random choice depends on it: the split, the order, crops and transforms.
-        cache: ``"auto"`` keeps decoded images in memory while there is room, None none.
+        cache: where decoded images are kept: ``"auto"`` in memory, or when they are too many in a
+            file of the user's cache folder; ``"ram"`` or ``"disk"`` one of the two, None neither.
+        errors: ``"skip"`` leaves out images that cannot be read, with one warning that names each;
+            ``"raise"`` stops at the first.
         valid_pct: the fraction held out for validation.
         stratified: hold out the same fraction of every class.
 
@@ -69,6 +73,7 @@ class ImageDataBunch(ImageBunchBase):
         num_workers: int | None = None,
         seed: int = 42,
         cache: CacheMode = "auto",
+        errors: OnError = "skip",
     ) -> Self:
         """Read ``path/train/<class>/*.jpg`` and ``path/valid/<class>/*.jpg``.
 
@@ -85,7 +90,9 @@ class ImageDataBunch(ImageBunchBase):
         Raises:
             DataError: naming the folder, what was found there, and both accepted layouts.
         """
-        options = ImageOptions.checked(size, resize, batch_size, bs, tfms, num_workers, seed, cache)
+        options = ImageOptions.checked(
+            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
+        )
         sides = sides_of_folders(
             path,
             train=train,
@@ -122,6 +129,7 @@ class ImageDataBunch(ImageBunchBase):
         num_workers: int | None = None,
         seed: int = 42,
         cache: CacheMode = "auto",
+        errors: OnError = "skip",
     ) -> Self:
         """Read file names and labels from a CSV file.
 
@@ -140,7 +148,9 @@ class ImageDataBunch(ImageBunchBase):
         Raises:
             DataError: naming the column, line or file that is missing.
         """
-        options = ImageOptions.checked(size, resize, batch_size, bs, tfms, num_workers, seed, cache)
+        options = ImageOptions.checked(
+            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
+        )
         root = existing_folder(path)
         table = read_csv(root / csv_file, delimiter=delimiter, header=header)
         rows = read_rows(
@@ -179,6 +189,7 @@ class ImageDataBunch(ImageBunchBase):
         num_workers: int | None = None,
         seed: int = 42,
         cache: CacheMode = "auto",
+        errors: OnError = "skip",
     ) -> Self:
         """Read file names and labels from a DataFrame (pandas, polars) or a dict of columns.
 
@@ -195,7 +206,9 @@ class ImageDataBunch(ImageBunchBase):
         Raises:
             DataError: naming the column, row or file that is missing.
         """
-        options = ImageOptions.checked(size, resize, batch_size, bs, tfms, num_workers, seed, cache)
+        options = ImageOptions.checked(
+            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
+        )
         root = existing_folder(path)
         table = as_table(df)
         rows = read_rows(
@@ -230,6 +243,7 @@ class ImageDataBunch(ImageBunchBase):
         num_workers: int | None = None,
         seed: int = 42,
         cache: CacheMode = "auto",
+        errors: OnError = "skip",
     ) -> Self:
         """Take files and their labels as two lists.
 
@@ -241,7 +255,9 @@ class ImageDataBunch(ImageBunchBase):
         Raises:
             DataError: when the lists differ in length, a label is missing or a file is.
         """
-        options = ImageOptions.checked(size, resize, batch_size, bs, tfms, num_workers, seed, cache)
+        options = ImageOptions.checked(
+            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
+        )
         root = existing_folder(path)
         if len(files) != len(labels):
             raise DataError(
@@ -276,6 +292,7 @@ class ImageDataBunch(ImageBunchBase):
         num_workers: int | None = None,
         seed: int = 42,
         cache: CacheMode = "auto",
+        errors: OnError = "skip",
     ) -> Self:
         """Find the label in the file's name: the first group of ``pattern``.
 
@@ -288,7 +305,9 @@ class ImageDataBunch(ImageBunchBase):
         Raises:
             DataError: naming the file that does not match.
         """
-        options = ImageOptions.checked(size, resize, batch_size, bs, tfms, num_workers, seed, cache)
+        options = ImageOptions.checked(
+            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
+        )
         label = label_by_regex(pattern)
         sides = sides_of_paths(
             path, files, label, valid_pct=valid_pct, stratified=stratified, seed=seed
@@ -314,6 +333,7 @@ class ImageDataBunch(ImageBunchBase):
         num_workers: int | None = None,
         seed: int = 42,
         cache: CacheMode = "auto",
+        errors: OnError = "skip",
     ) -> Self:
         """Find the label from the file's name by a function.
 
@@ -325,7 +345,9 @@ class ImageDataBunch(ImageBunchBase):
         Raises:
             DataError: naming the file for which the function fails or returns nothing.
         """
-        options = ImageOptions.checked(size, resize, batch_size, bs, tfms, num_workers, seed, cache)
+        options = ImageOptions.checked(
+            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
+        )
         label = label_by_func(label_func)
         sides = sides_of_paths(
             path, files, label, valid_pct=valid_pct, stratified=stratified, seed=seed

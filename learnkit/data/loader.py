@@ -5,29 +5,24 @@ nothing is pickled. What a batch holds is a pure function of (seed, epoch, batch
 threads, how far they run ahead and what is cached change nothing. Knows no models and no devices.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from learnkit.data.cache import CacheMode, ImageCache
-from learnkit.data.geometry import (
-    RandomResizedCrop,
-    Resize,
-    fit_image,
-    resize,
-    shrink,
-    working_short,
-)
-from learnkit.data.order import batch_bounds, epoch_batches
+from learnkit.data.caches import CacheMode, Caches
+from learnkit.data.cores import default_workers
+from learnkit.data.geometry import RandomResizedCrop, Resize
+from learnkit.data.memory import ReusedMemory
+from learnkit.data.order import EpochPlan
 from learnkit.data.pixels import RGB
+from learnkit.data.prepared import PreparedImages
 from learnkit.data.source import ImageSource
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
@@ -35,14 +30,8 @@ from learnkit.names import checked_keywords
 from learnkit.randomness import IntArray, key_of, mix, uniforms
 from learnkit.types import Batch, Loaded
 
+OnError: TypeAlias = Literal["skip", "raise"]
 Failures: TypeAlias = dict[int, str]  # place in the batch -> why the image cannot be read
-
-
-def default_workers() -> int:
-    """Return the number of decoding threads for this machine: its cores, at most 16."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(16, len(os.sched_getaffinity(0)))
-    return min(16, os.cpu_count() or 1)
 
 
 class _Job(NamedTuple):
@@ -73,12 +62,13 @@ class ImageLoader:
         seed: of the order and of the crops.
         num_workers: decoding threads; 0 decodes in the calling thread, None uses every core.
         prefetch: batches prepared ahead of the one in use.
-        cache: ``"auto"`` keeps up to 2 GiB or a quarter of the free memory, whichever is less;
-            ``"ram"`` three quarters of it; None keeps nothing; or an ``ImageCache`` to share.
+        cache: where decoded images are kept, see ``Caches``; or a ``Caches`` to share.
         drop_last: leave out a last batch that is not full, unless it is the only one.
+        errors: ``"skip"`` leaves out what cannot be read, ``"raise"`` stops at it.
 
     Raises:
-        DataError: when there is no image, or a number of labels other than of images.
+        DataError: when there is no image, or a number of labels other than of images; while
+            loading with ``errors="raise"``, when an image cannot be read.
     """
 
     @checked_keywords
@@ -95,37 +85,42 @@ class ImageLoader:
         seed: int = 42,
         num_workers: int | None = None,
         prefetch: int = 2,
-        cache: CacheMode | ImageCache = "auto",
+        cache: CacheMode | Caches = "auto",
         drop_last: bool = False,
+        errors: OnError = "skip",
     ) -> None:
         if len(source) != len(labels):
             raise DataError(f"There are {len(source)} images, but {len(labels)} labels.")
         if not len(source):
             raise DataError("There is no image to load.")
-        if batch_size < 1:
-            raise DataError(f"batch_size must be 1 or more, found {batch_size}.")
         self.skipped: dict[int, str] = {}
         self._source, self._labels = source, np.ascontiguousarray(labels)
-        self._batch_size, self._size, self._resize, self._crop = batch_size, size, resize, crop
-        self._shuffle, self._seed, self._drop_last = shuffle, seed, drop_last
+        self._plan = EpochPlan(len(source), batch_size, seed, shuffle, drop_last)
+        caches = cache if isinstance(cache, Caches) else Caches(cache)
+        self._images = PreparedImages(source, size, resize=resize, crop=crop, caches=caches)
+        self._size, self._crop, self._errors = size, crop, errors
         self._workers = default_workers() if num_workers is None else num_workers
         self._prefetch = max(1, prefetch)
-        self._cache = cache if isinstance(cache, ImageCache) else ImageCache.of(cache)
-        self._owner = object()  # keeps the keys of loaders that share a cache apart
-        self._short = working_short(size)
+        self._memory = ReusedMemory()
+        self._pinned = torch.cuda.is_available()
 
     @property
     def batch_size(self) -> int:
         """Samples per batch."""
-        return self._batch_size
+        return self._plan.batch_size
 
     @property
     def n_samples(self) -> int:
         """Samples in one epoch, unreadable ones included."""
-        return self._bounds()[-1]
+        return self._plan.n_samples
+
+    @property
+    def n_repeating(self) -> int:
+        """How many images there are if each comes out the same in every epoch, else 0."""
+        return len(self._source) if self._crop is None else 0
 
     def __len__(self) -> int:
-        return len(self._bounds()) - 1
+        return len(self._plan)
 
     def __repr__(self) -> str:
         height, width = self._size
@@ -151,25 +146,13 @@ class ImageLoader:
         Raises:
             DataError: when so few images can be read that there is no batch.
         """
-        plan = epoch_batches(
-            len(self._source),
-            self._batch_size,
-            seed=self._seed,
-            epoch=epoch,
-            shuffle=self._shuffle,
-            drop_last=self._drop_last,
-        )
+        plan = self._plan.batches(epoch)
         given = start
         for loaded in self._load_all(self._after(plan, start), epoch):
             given += 1
             yield loaded
         if not given:
             raise self._nothing_left(plan)
-
-    def _bounds(self) -> list[int]:
-        return batch_bounds(
-            len(self._source), self._batch_size, train=self._shuffle, drop_last=self._drop_last
-        )
 
     def _after(self, plan: list[IntArray], start: int) -> list[IntArray]:
         """Return the plan without its first ``start`` batches of which something was given."""
@@ -184,13 +167,13 @@ class ImageLoader:
 
     def _needed(self, planned: int) -> int:
         """Return how many readable images make a batch: two in training, where BatchNorm may be."""
-        return min(2 if self._shuffle else 1, planned)
+        return min(2 if self._plan.shuffle else 1, planned)
 
     def _is_readable(self, index: int) -> bool:
         if index in self.skipped:
             return False
         try:
-            self._prepared(index)
+            self._images.get(index)
         except DataError as error:
             self._skip(index, str(error))
             return False
@@ -218,9 +201,9 @@ class ImageLoader:
     def _begin(
         self, indices: IntArray, epoch: int, submit: Callable[..., "Future[Failures]"]
     ) -> _Job:
-        pixels = np.empty((len(indices), *self._size, 3), np.uint8)
+        pixels = self._room(len(indices))
         n_draws = RandomResizedCrop.n_draws if self._crop else 0
-        draws = uniforms(mix(self._seed, key_of("crop"), epoch), indices, n_draws)
+        draws = uniforms(mix(self._plan.seed, key_of("crop"), epoch), indices, n_draws)
         # two parts for each worker, so that none waits long for the slowest
         step = -(-len(indices) // (2 * max(1, self._workers)))
         parts = [
@@ -228,6 +211,12 @@ class ImageLoader:
             for a in range(0, len(indices), step)
         ]
         return _Job(indices, pixels, parts)
+
+    def _room(self, n: int) -> RGB:
+        shape = (n, *self._size, 3)
+        if self._pinned:  # torch itself uses such memory again, once the copy to the GPU is done
+            return torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
+        return self._memory.array(shape, np.uint8)
 
     def _finish(self, job: _Job) -> Iterator[Loaded]:
         """Wait for a batch; give it without the images that could not be read."""
@@ -253,31 +242,14 @@ class ImageLoader:
                 failures[first + place] = self.skipped[index]
                 continue
             try:
-                image = self._prepared(index)
+                self._images.put_into(out[place], index, draws[place].tolist())
             except DataError as error:
                 failures[first + place] = str(error)
-                continue
-            out[place] = self._cropped(image, draws[place].tolist())
         return failures
 
-    def _prepared(self, index: int) -> RGB:
-        """Return what is cached of an image: shrunk, and fitted when nothing random follows."""
-        image = self._cache.get(self._owner, index)
-        if image is None:
-            image = shrink(self._source.load(index, self._short), self._short)
-            if self._crop is None:
-                image = fit_image(image, self._size, self._resize)
-            self._cache.put(self._owner, index, image)
-        return image
-
-    def _cropped(self, image: RGB, draws: list[float]) -> RGB:
-        if self._crop is None:
-            return image
-        aspect = self._size[1] / self._size[0]
-        box = self._crop.box(image.shape[0], image.shape[1], draws, aspect=aspect)
-        return resize(image, self._size, box=box)
-
     def _skip(self, index: int, why: str) -> None:
+        if self._errors == "raise":
+            raise DataError(why)
         if index not in self.skipped:
             self.skipped[index] = why
             warn_user(f"An image is left out: {why}")

@@ -6,11 +6,14 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from torch import Tensor
 
-from learnkit.data.augment import BatchTransform, Transforms, default_transforms
-from learnkit.data.cache import CacheMode, ImageCache
+from learnkit.data.augment import BatchTransform
+from learnkit.data.caches import MODES, CacheMode, Caches
 from learnkit.data.geometry import RandomResizedCrop, Resize
 from learnkit.data.items import Items
-from learnkit.data.loader import ImageLoader
+from learnkit.data.loader import ImageLoader, OnError
+from learnkit.data.presets import Transforms, default_transforms
+from learnkit.data.torchvision_tfms import is_torchvision, mixing_part, name_of, parts_of
+from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
 
@@ -73,12 +76,16 @@ def check_workers(num_workers: int | None) -> int | None:
 def check_transforms(tfms: Tfms) -> Transforms:
     """Return the transforms of training in one form.
 
-    A RandomResizedCrop may stand first in a list; everything else runs on batches, as given.
+    A RandomResizedCrop may stand first in a list; everything else runs on batches, as given, or
+    on their samples, if it is torchvision's.
 
     Raises:
-        DataError: for something that cannot be called, or a crop at a later place.
+        DataError: for something that cannot be called, a crop at a later place, or one of
+            torchvision's transforms that mixes labels.
     """
     if isinstance(tfms, Transforms):
+        for place, transform in enumerate(tfms.batch):
+            _check_transform(transform, place)
         return tfms
     if isinstance(tfms, str) and tfms == "default":
         return default_transforms()
@@ -90,13 +97,31 @@ def check_transforms(tfms: Tfms) -> Transforms:
         given = _listed(tfms)
     crop = given.pop(0) if given and isinstance(given[0], RandomResizedCrop) else None
     for place, transform in enumerate(given):
-        if isinstance(transform, RandomResizedCrop):
-            raise DataError("RandomResizedCrop must be the first of tfms: it runs while loading.")
-        if isinstance(transform, type) or not callable(transform):
-            shown = transform.__name__ if isinstance(transform, type) else repr(transform)
-            hint = f" Did you mean {shown}()?" if isinstance(transform, type) else ""
-            raise DataError(f"tfms[{place + (crop is not None)}] is no transform: {shown}.{hint}")
+        _check_transform(transform, place + (crop is not None))
     return Transforms(crop=crop, batch=tuple(given))
+
+
+def _check_transform(transform: Any, place: int) -> None:
+    if isinstance(transform, RandomResizedCrop):
+        raise DataError("RandomResizedCrop must be the first of tfms: it runs while loading.")
+    if isinstance(transform, type) or not callable(transform):
+        shown = transform.__name__ if isinstance(transform, type) else repr(transform)
+        hint = f" Did you mean {shown}()?" if isinstance(transform, type) else ""
+        raise DataError(f"tfms[{place}] is no transform: {shown}.{hint}")
+    if not is_torchvision(transform):
+        return
+    if mixing := mixing_part(transform):
+        raise DataError(
+            f"tfms[{place}] has {mixing}, which mixes samples with their labels: tfms change one "
+            "sample at a time, and no labels. Mix in the collate_fn of a DataLoader, and give "
+            "that to DataBunch.from_dls."
+        )
+    if any(name_of(part) == "Normalize" for part in parts_of(transform)):
+        warn_user(
+            f"tfms[{place}] has Normalize, but tfms change training batches alone: validation and "
+            "prediction will see other numbers. Leave it out; cnn_learner normalises by the "
+            "backbone's own mean and std, Learner by normalize=Normalize(mean, std)."
+        )
 
 
 def _listed(tfms: object) -> list[Any]:
@@ -143,7 +168,8 @@ class ImageOptions:
         transforms: random changes of training.
         num_workers: decoding threads; None leaves it to the loader.
         seed: of order, crops, transforms and the split.
-        cache: whether decoded images are kept in memory; one cache for all loaders.
+        cache: where decoded images are kept; one budget for all loaders.
+        errors: what to do with an image that cannot be read.
     """
 
     size: tuple[int, int]
@@ -152,7 +178,8 @@ class ImageOptions:
     transforms: Transforms
     num_workers: int | None
     seed: int
-    cache: ImageCache = field(repr=False)
+    cache: Caches = field(repr=False)
+    errors: OnError = "skip"
 
     @classmethod
     def checked(
@@ -165,6 +192,7 @@ class ImageOptions:
         num_workers: int | None,
         seed: int,
         cache: CacheMode,
+        errors: OnError,
     ) -> "ImageOptions":
         """Check what the user gave.
 
@@ -172,8 +200,12 @@ class ImageOptions:
             DataError: for a value that cannot be used.
         """
         check_resize(resize)
-        if cache not in ("auto", "ram", None):
-            raise DataError(f"cache must be 'auto', 'ram' or None: found {cache!r}.")
+        if cache not in MODES:
+            hint = did_you_mean(str(cache), [mode for mode in MODES if mode])
+            raise DataError(f"cache must be 'auto', 'ram', 'disk' or None: found {cache!r}.{hint}")
+        if errors not in get_args(OnError):
+            hint = did_you_mean(str(errors), get_args(OnError))
+            raise DataError(f"errors must be 'skip' or 'raise': found {errors!r}.{hint}")
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise DataError(f"seed must be a whole number: found {seed!r}.")
         return cls(
@@ -183,7 +215,8 @@ class ImageOptions:
             transforms=check_transforms(tfms),
             num_workers=check_workers(num_workers),
             seed=seed,
-            cache=ImageCache.of(cache),
+            cache=Caches(cache),
+            errors=errors,
         )
 
     def loader(self, items: Items, *, train: bool) -> ImageLoader:
@@ -199,4 +232,5 @@ class ImageOptions:
             seed=self.seed,
             num_workers=self.num_workers,
             cache=self.cache,
+            errors=self.errors,
         )

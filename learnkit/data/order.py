@@ -1,9 +1,11 @@
 """Which samples make up which batch of which epoch. Knows indices only."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
+from learnkit.errors import DataError
 from learnkit.randomness import IntArray, permutation
 
 
@@ -31,3 +33,54 @@ def epoch_batches(
     order = permutation(n, seed=seed, epoch=epoch) if shuffle else np.arange(n, dtype=np.int64)
     bounds = batch_bounds(n, batch_size, train=shuffle, drop_last=drop_last)
     return [order[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlan:
+    """How many batches an epoch has, and which samples are in each: what all loaders share.
+
+    Attributes:
+        n: samples in the dataset.
+        batch_size: samples per batch; see ``batch_bounds`` for the last one.
+        seed: of the order.
+        shuffle: a new order in each epoch, as training wants it.
+        drop_last: leave out a last batch that is not full, unless it is the only one.
+
+    Raises:
+        DataError: when ``batch_size`` is below 1.
+    """
+
+    n: int
+    batch_size: int
+    seed: int = 42
+    shuffle: bool = False
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise DataError(f"batch_size must be 1 or more, found {self.batch_size}.")
+
+    @property
+    def bounds(self) -> list[int]:
+        """Where batches begin and end in the order of an epoch."""
+        return batch_bounds(self.n, self.batch_size, train=self.shuffle, drop_last=self.drop_last)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in one epoch, which ``drop_last`` may make fewer than ``n``."""
+        return self.bounds[-1]
+
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+        return len(self.bounds) - 1
+
+    def batches(self, epoch: int) -> list[IntArray]:
+        """Return the indices of each batch of one epoch."""
+        return epoch_batches(
+            self.n,
+            self.batch_size,
+            seed=self.seed,
+            epoch=epoch,
+            shuffle=self.shuffle,
+            drop_last=self.drop_last,
+        )

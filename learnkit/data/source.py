@@ -1,12 +1,16 @@
 """Where images come from, by index. Knows nothing of labels, epochs or batches."""
 
+import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Protocol
 
-from learnkit.data.decode import decode
+from learnkit.data.decode import ImageLike, decode, decode_any
+from learnkit.data.file_names import FileNames
 from learnkit.data.pixels import RGB
+from learnkit.errors import DataError
+from learnkit.randomness import mix
 
 
 class ImageSource(Protocol):
@@ -17,6 +21,17 @@ class ImageSource(Protocol):
 
     def describe(self, index: int) -> str:
         """Name one image for a message."""
+
+    @property
+    def key(self) -> str:
+        """The same in every process for the same images; empty where nothing can promise that."""
+
+    def stamp(self, index: int) -> int:
+        """Return a number that is another one once the image has changed; any where it cannot.
+
+        Raises:
+            DataError: when the image is gone.
+        """
 
     def load(self, index: int, min_short: int) -> RGB:
         """Return uint8 (H, W, 3), the same every time.
@@ -33,15 +48,57 @@ class FileSource:
 
     def __init__(self, root: str | PathLike[str], names: Sequence[str]) -> None:
         self._root = Path(root)
+        self._begins = os.path.join(os.fspath(root), "")  # noqa: PTH118  # asked for every image
         self._names = names
 
     def __len__(self) -> int:
         return len(self._names)
 
+    @property
+    def key(self) -> str:
+        """The folder and all names in it, as a digest."""
+        names = self._names if isinstance(self._names, FileNames) else FileNames.of(self._names)
+        return f"{self._root.absolute()} {names.digest()}"
+
     def describe(self, index: int) -> str:
         """Return the path of file ``index``."""
         return str(self._root / self._names[index])
 
+    def stamp(self, index: int) -> int:
+        """Return a number made of the file's size and times of change."""
+        try:
+            stat = os.stat(self._begins + self._names[index])  # noqa: PTH116
+        except OSError as error:
+            name = self.describe(index)
+            decode(name)  # says why it cannot be read
+            raise DataError(f"{name} cannot be read as an image: {error.strerror}.") from error
+        return mix(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) | 1
+
     def load(self, index: int, min_short: int) -> RGB:
         """Decode file ``index``."""
         return decode(self.describe(index), min_short=min_short)
+
+
+class ItemSource:
+    """Images in whatever form a user holds them, such as paths, bytes, PIL images and arrays."""
+
+    key = ""
+
+    def __init__(self, items: Sequence[ImageLike]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def describe(self, index: int) -> str:
+        """Return the path of item ``index``, or ``image 7``."""
+        item = self._items[index]
+        return os.fspath(item) if isinstance(item, str | os.PathLike) else f"image {index}"
+
+    def stamp(self, index: int) -> int:
+        """Return 0: nothing is kept of such images."""
+        return 0
+
+    def load(self, index: int, min_short: int) -> RGB:
+        """Decode or convert item ``index``."""
+        return decode_any(self._items[index], min_short=min_short)

@@ -78,7 +78,9 @@ def sampling_grid(maps: Tensor, height: int, width: int, device: torch.device) -
     x = ((torch.arange(width, device=device) * 2 + 1) / width - 1)[None, None, :]
     y = ((torch.arange(height, device=device) * 2 + 1) / height - 1)[None, :, None]
     # element by element rather than a matrix product, whose kernel depends on the batch's size
-    depth = m[:, 2, 0] * x + m[:, 2, 1] * y + m[:, 2, 2]
-    return torch.stack(
-        [(m[:, row, 0] * x + m[:, row, 1] * y + m[:, row, 2]) / depth for row in (0, 1)], dim=-1
-    )
+    depth = (m[:, 2, 0] * x + m[:, 2, 1] * y).add_(m[:, 2, 2])
+    grid = torch.empty((*depth.shape, 2), device=device)
+    for row in (0, 1):
+        place = (m[:, row, 0] * x + m[:, row, 1] * y).add_(m[:, row, 2])
+        torch.div(place, depth, out=grid[..., row])
+    return grid

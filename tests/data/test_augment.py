@@ -7,18 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnkit.data.augment import (
-    Affine,
-    BatchTransform,
-    Dihedral,
-    Flip,
-    Lighting,
-    RandomErasing,
-    Transforms,
-    default_transforms,
-    get_transforms,
-)
-from learnkit.data.geometry import RandomResizedCrop
+from learnkit.data.augment import Affine, BatchTransform, Dihedral, Flip, Lighting, RandomErasing
 from learnkit.randomness import SampleKeys
 from learnkit.types import Batch
 
@@ -104,6 +93,14 @@ def test_all_eight_ways_to_lay_down_a_square_occur() -> None:
     assert len({one.numpy().tobytes() for one in found}) == 4
 
 
+def test_a_dihedral_leaves_a_share_alone() -> None:
+    x = photos(400)
+    found = changed(Dihedral(0.5), x, keys(range(400)))
+    still = (found == x).flatten(1).all(1)
+    assert 190 < int(still.sum()) < 260  # a half and an eighth of the other half: 225
+    assert changed(Dihedral(0.0), x, keys(range(400))) is x
+
+
 def test_affine_without_strength_changes_nothing() -> None:
     x = photos(8)
     for still in (Affine(0.0, 1.0, 0.0), Affine(p=0.0)):
@@ -132,6 +129,10 @@ def test_each_part_of_affine_happens_with_its_probability_and_in_its_range() -> 
     assert 9.9 < float(degrees.max()) <= 10
     zoomed = 1 / Affine(0.0, 1.1, 0.0).maps(keys(range(4000)), aspect=1.0)[:, 0, 0]
     assert float(zoomed.min()) == 1.0
+    assert 1.099 < float(zoomed.max()) <= 1.1
+    both = Affine(0.0, 1.1, 0.0, p=1.0, min_zoom=0.8).maps(keys(range(4000)), aspect=1.0)
+    zoomed = 1 / both[:, 0, 0]
+    assert 0.8 <= float(zoomed.min()) < 0.801
     assert 1.099 < float(zoomed.max()) <= 1.1
 
 
@@ -163,33 +164,17 @@ def test_erasing_paints_one_box_of_the_right_share_with_the_mean_colour() -> Non
         assert torch.equal(box, rows[:, None] & columns[None])
 
 
-def test_the_presets_values_are_fastais() -> None:
-    assert default_transforms() == Transforms(RandomResizedCrop(0.35), (Flip(0.5),))
-    assert get_transforms() == Transforms(
-        RandomResizedCrop(min_scale=0.35),
-        (Flip(0.5), Affine(10.0, 1.1, 0.2, 0.75), Lighting(0.2, 0.75)),
-    )
-    assert get_transforms(flip_vert=True, max_lighting=0, max_warp=0, max_zoom=1).batch == (
-        Dihedral(),
-        Affine(10.0, 1, 0, 0.75),
-    )
-    assert get_transforms(do_flip=False, p_affine=0, p_lighting=0).batch == ()
-
-
-def test_a_misspelt_option_of_the_preset_names_the_right_one() -> None:
-    with pytest.raises(TypeError) as caught:
-        get_transforms(max_rotat=3)  # type: ignore[call-arg]
-    assert str(caught.value) == (
-        "get_transforms() has no argument 'max_rotat'. Did you mean 'max_rotate'?"
-    )
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Flip(p=2), "p must be in [0, 1], found 2."),
         (lambda: Affine(max_zoom=0.5), "max_zoom must be 1 or more, found 0.5."),
         (lambda: Affine(max_warp=3), "max_warp must be in [0, 1], found 3."),
+        (
+            lambda: Affine(min_zoom=1.2),
+            "min_zoom must be above 0 and at most max_zoom=1.1, found 1.2.",
+        ),
+        (lambda: Dihedral(-1), "p must be in [0, 1], found -1."),
         (lambda: Lighting(1.0), "max_lighting must be in [0, 1), found 1.0."),
         (
             lambda: RandomErasing(scale=(0.5, 0.1)),

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from learnkit.data.augment import Flip, Lighting, get_transforms
+from learnkit.data.augment import Flip, Lighting
 from learnkit.data.batch import BatchPipeline, Normalize
+from learnkit.data.presets import get_transforms
 from learnkit.errors import DataError
 from learnkit.randomness import SampleKeys
 from learnkit.types import Batch, Loaded
@@ -35,18 +36,28 @@ def test_uint8_becomes_float_in_0_to_1_and_is_normalised_by_the_weights_own_numb
     assert torch.equal(normal.y, given.batch.y)
 
 
-def test_both_memory_formats_give_the_same_bits_and_their_own_strides() -> None:
-    given = loaded()
-    made = [
-        BatchPipeline(CPU, normalize=IMAGENET, memory_format=form).prepare(given, keys=None).x
-        for form in (torch.channels_last, torch.contiguous_format)
+def test_the_layout_in_memory_stays_and_does_not_change_the_bits() -> None:
+    rows = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
+    last, first = rows.permute(0, 3, 1, 2), rows.permute(0, 3, 1, 2).contiguous()
+    found = [IMAGENET(x) for x in (last, first)]
+    assert torch.equal(*found)
+    assert [x.stride() for x in found] == [last.stride(), first.stride()]
+
+
+def test_a_batch_that_somebody_holds_is_not_written_over() -> None:
+    pipeline = BatchPipeline(CPU, (), IMAGENET)
+    rows = torch.randint(0, 256, (4, 300, 300, 3), dtype=torch.uint8)
+    given = [
+        Loaded(Batch(x.permute(0, 3, 1, 2), torch.zeros(4)), np.arange(4))
+        for x in (rows, 255 - rows)
     ]
-    assert made[0].is_contiguous(memory_format=torch.channels_last)
-    assert made[1].is_contiguous()
-    assert torch.equal(made[0], made[1])
-    plain = given.batch.x.contiguous()
-    assert torch.equal(IMAGENET(plain), made[1])
-    assert IMAGENET(plain).is_contiguous()
+    held = pipeline.prepare(given[0], keys=None).x
+    again = pipeline.prepare(given[1], keys=None).x
+    assert torch.equal(held, IMAGENET(given[0].batch.x))
+    assert torch.equal(again, IMAGENET(given[1].batch.x))
+    place = held.data_ptr()
+    del held
+    assert pipeline.prepare(given[1], keys=None).x.data_ptr() == place
 
 
 def test_normalising_leaves_its_input_alone_even_when_it_is_float_already() -> None:
@@ -83,10 +94,9 @@ def test_flipping_as_uint8_gives_what_flipping_as_float_gives() -> None:
 
 
 def test_the_whole_preset_then_normalising_keeps_shape_and_repeats() -> None:
-    pipeline = BatchPipeline(CPU, get_transforms().batch, IMAGENET, torch.channels_last)
+    pipeline = BatchPipeline(CPU, get_transforms().batch, IMAGENET)
     first, second = (pipeline.prepare(loaded(), keys=keys()).x for _ in range(2))
     assert first.shape == (6, 3, 5, 7)
-    assert first.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(first, second)
 
 
@@ -97,7 +107,7 @@ def test_two_transforms_of_one_class_have_draws_of_their_own() -> None:
 
 
 def test_what_is_no_photo_is_only_moved() -> None:
-    pipeline = BatchPipeline(CPU, memory_format=torch.channels_last)
+    pipeline = BatchPipeline(CPU)
     for x in (torch.rand(4, 7), torch.arange(8).view(4, 2), torch.ones(4, 7, dtype=torch.uint8)):
         found = pipeline.prepare(Loaded(Batch(x, torch.zeros(4)), np.arange(4)), keys=keys(4))
         assert torch.equal(found.x, x)

@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from learnkit.data.decode import decode, decode_any, decode_bytes, jpeg_orientation
+from learnkit.data.decode import (
+    decode,
+    decode_any,
+    decode_bytes,
+    jpeg_eighths,
+    jpeg_orientation,
+)
 from learnkit.data.pixels import RGB
 from learnkit.errors import DataError
 
@@ -146,7 +154,17 @@ def test_extreme_shapes_decode(form: str, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("min_short", "expected"),
-    [(None, 400), (401, 400), (400, 400), (201, 400), (200, 200), (100, 100), (51, 100), (1, 50)],
+    [
+        (None, 400),
+        (401, 400),
+        (400, 400),
+        (300, 400),
+        (201, 250),
+        (200, 200),
+        (100, 100),
+        (51, 100),
+        (1, 50),
+    ],
 )
 def test_a_jpeg_is_decoded_no_larger_than_needed_and_never_smaller(
     min_short: int | None, expected: int
@@ -155,6 +173,42 @@ def test_a_jpeg_is_decoded_no_larger_than_needed_and_never_smaller(
     found = decode_bytes(data, name="x", min_short=min_short)
     assert found.shape == (expected, expected * 3 // 2, 3)
     assert close(found, scene(expected, expected * 3 // 2), 8)
+
+
+@pytest.mark.parametrize(
+    ("short", "min_short", "eighths"),
+    [
+        (256, 147, 5), (256, 256, 8), (500, 256, 5), (500, 147, 3), (375, 256, 6), (341, 256, 8),
+        (333, 256, 8), (512, 256, 4), (400, 201, 5), (400, 200, 4), (400, 1, 1), (3000, 256, 1),
+        (2000, 256, 2), (1600, 256, 2), (257, 256, 8), (100, 256, 8), (1, 1, 1),
+    ],
+)  # fmt: skip
+def test_a_jpeg_is_decoded_at_the_fewest_eighths_or_the_next_fast_ones(
+    short: int, min_short: int, eighths: int
+) -> None:
+    assert jpeg_eighths(short, min_short) == eighths
+
+
+@given(short=st.integers(1, 20_000), min_short=st.integers(1, 2000))
+def test_as_much_is_left_as_is_needed_and_less_than_twice_that(short: int, min_short: int) -> None:
+    eighths = jpeg_eighths(short, min_short)
+    left = -(-short * eighths // 8)
+    assert 1 <= eighths <= 8
+    if short < min_short:
+        assert eighths == 8
+    else:
+        assert left >= min_short
+        assert eighths == 1 or left <= 2 * min_short
+
+
+@given(height=st.integers(1, 90), width=st.integers(1, 90), min_short=st.integers(1, 100))
+def test_the_decoder_leaves_what_the_eighths_promise(
+    height: int, width: int, min_short: int
+) -> None:
+    data = saved(Image.new("RGB", (width, height)), "JPEG")
+    eighths = jpeg_eighths(min(height, width), min_short)
+    expected = (-(-height * eighths // 8), -(-width * eighths // 8), 3)
+    assert decode_bytes(data, name="x", min_short=min_short).shape == expected
 
 
 def test_odd_sizes_keep_the_short_side_when_scaled() -> None:
@@ -299,8 +353,9 @@ def test_what_is_no_image_in_memory_says_what_was_expected() -> None:
 @pytest.mark.shared
 def test_scaled_decoding_of_real_photos_looks_like_decoding_in_full(shared_dir: Path) -> None:
     for path in sorted((shared_dir / "data/flowers/train").rglob("*.jpg"))[::60]:
-        full, half = decode(path), decode(path, min_short=90)
-        assert half.shape[0] == -(-full.shape[0] // 2)
+        full = decode(path)
+        half = decode(path, min_short=min(full.shape[:2]) // 2)
+        assert half.shape == (-(-full.shape[0] // 2), -(-full.shape[1] // 2), 3)
         small = [
             np.asarray(Image.fromarray(one).resize((64, 64), Image.Resampling.BILINEAR))
             for one in (full, half)

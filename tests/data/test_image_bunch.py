@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from learnkit.data.augment import Flip, get_transforms
+from learnkit.data.augment import Flip
+from learnkit.data.disk_cache import cache_files
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.presets import get_transforms
 from learnkit.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:There are fewer training samples")
@@ -152,10 +154,37 @@ def test_without_transforms_training_images_are_fitted_like_the_others(photo_fol
 def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers(photo_folder):
     batches = [
         ImageDataBunch.from_folder(photo_folder, size=16, num_workers=n, cache=cache).one_batch()
-        for n, cache in ((0, None), (2, "auto"))
+        for n, cache in ((0, None), (2, "auto"), (2, "disk"))
     ]
-    assert torch.equal(batches[0].x, batches[1].x)
-    assert torch.equal(batches[0].y, batches[1].y)
+    for other in batches[1:]:
+        assert torch.equal(batches[0].x, other.x)
+        assert torch.equal(batches[0].y, other.y)
+
+
+def test_images_are_kept_on_disk_for_both_sides_when_asked(photo_folder, own_home):
+    data = ImageDataBunch.from_folder(photo_folder, cache="disk", **SMALL)
+    for loader in (data.train_dl, data.valid_dl):
+        list(loader)
+    found = cache_files(own_home / "decoded")
+    assert sorted((file.kept, file.n, file.words) for file in found) == [
+        (6, 6, "16x16 crop"),
+        (18, 18, "16x16 to be cropped"),
+    ]
+
+
+@pytest.mark.parametrize("errors", ["skip", "raise"])
+def test_a_photo_that_cannot_be_read_is_left_out_or_stops_as_told(photo_folder, errors):
+    path = photo_folder / "valid/blue/blue_1.jpg"
+    path.write_bytes(b"")
+    data = ImageDataBunch.from_folder(photo_folder, errors=errors, **SMALL)
+    said = f"{path} cannot be read as an image: the file is empty (0 bytes)."
+    if errors == "raise":
+        assert message_of(list, data.valid_dl) == said
+        return
+    with pytest.warns(UserWarning, match="left out") as caught:
+        (batch,) = data.valid_dl
+    assert [str(one.message) for one in caught] == [f"An image is left out: {said}"]
+    assert len(batch.y) == 5
 
 
 def test_hidden_files_upper_case_suffixes_and_deep_folders(photo_folder, make_photo):

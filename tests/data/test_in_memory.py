@@ -1,8 +1,8 @@
 import torch
 from torch.utils.data import Subset, TensorDataset
 
+from learnkit.data.dataset_loader import DatasetLoader
 from learnkit.data.in_memory import tensors_of
-from learnkit.data.torch_loader import DatasetLoader
 
 
 class Own(TensorDataset):

@@ -4,7 +4,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,9 +12,10 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from learnkit.data.cache import ImageCache
+from learnkit.data.caches import CacheMode, Caches
+from learnkit.data.cores import default_workers
 from learnkit.data.geometry import RandomResizedCrop, fit_image, shrink
-from learnkit.data.loader import ImageLoader, default_workers
+from learnkit.data.loader import ImageLoader
 from learnkit.data.pixels import RGB
 from learnkit.data.source import FileSource
 from learnkit.errors import DataError
@@ -30,8 +31,13 @@ class Drawn:
     def __len__(self) -> int:
         return self.n
 
+    key = "drawn"
+
     def describe(self, index: int) -> str:
         return f"image {index}"
+
+    def stamp(self, index: int) -> int:
+        return 1
 
     def load(self, index: int, min_short: int) -> RGB:
         self.loads.append(index)
@@ -65,6 +71,15 @@ def facts_or_error(batches: Iterator[Any]) -> list[tuple[list[int], list[int], b
         return str(error)
 
 
+def caches_of(mode: str | None) -> Caches:
+    """The caches of a mode; a "little" one has room for two images or three."""
+    if mode != "little":
+        return Caches(cast("CacheMode", mode))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("learnkit.data.caches.most_memory", lambda: 3000)
+        return Caches("ram")
+
+
 def running_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("learnkit-decode")]
 
@@ -87,7 +102,7 @@ def test_the_right_image_comes_with_each_index() -> None:
 
 @settings(max_examples=25, deadline=None)
 @example(
-    n=2, bad={0}, batch_size=2, workers=2, prefetch=1, budget=0, start=0, epoch=0, shuffle=True
+    n=2, bad={0}, batch_size=2, workers=2, prefetch=1, cache=None, start=0, epoch=0, shuffle=True
 )
 @given(
     n=st.integers(1, 25),
@@ -95,7 +110,7 @@ def test_the_right_image_comes_with_each_index() -> None:
     batch_size=st.integers(1, 7),
     workers=st.integers(0, 4),
     prefetch=st.integers(1, 4),
-    budget=st.sampled_from([0, 3000, 10**9]),
+    cache=st.sampled_from(["auto", "little", "disk", None]),
     start=st.integers(0, 5),
     epoch=st.integers(0, 2),
     shuffle=st.booleans(),
@@ -106,7 +121,7 @@ def test_nothing_but_seed_epoch_and_batch_decides_what_a_batch_holds(
     batch_size: int,
     workers: int,
     prefetch: int,
-    budget: int,
+    cache: str | None,
     start: int,
     epoch: int,
     shuffle: bool,
@@ -122,7 +137,7 @@ def test_nothing_but_seed_epoch_and_batch_decides_what_a_batch_holds(
             Drawn(n, bad=bad, delay=0.0003),
             num_workers=workers,
             prefetch=prefetch,
-            cache=ImageCache(budget),
+            cache=caches_of(cache),
             **common,
         )
         if not isinstance(expected, str):
@@ -278,7 +293,7 @@ def test_a_mistake_in_the_source_comes_out_with_its_traceback_and_no_thread_stay
         list(make(Wrong(40), shuffle=False).batches(0))
     assert "a mistake of the user's" in str(caught.value)
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    assert names[-2:] == ["_prepared", "load"]
+    assert names[-2:] == ["get", "load"]
     assert running_threads() == []
 
 
@@ -361,6 +376,152 @@ def test_by_default_every_core_decodes() -> None:
 def test_cached_and_uncached_give_the_same_bits_on_real_photos(shared_dir: Path) -> None:
     root = shared_dir / "data/flowers/train"
     names = sorted(str(p.relative_to(root)) for p in root.rglob("*.jpg"))[::30]
-    made = [make(FileSource(root, names), size=(96, 96), cache=mode) for mode in ("ram", None)]
+    modes = ("ram", "disk", None)
+    made = [make(FileSource(root, names), size=(96, 96), cache=mode) for mode in modes]
     for epoch in range(2):
-        assert facts(made[0].batches(epoch)) == facts(made[1].batches(epoch))
+        ram, disk, none = [facts(loader.batches(epoch)) for loader in made]
+        assert ram == disk == none
+
+
+# errors="raise"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_told_to_it_stops_at_the_first_image_that_cannot_be_read(workers: int) -> None:
+    loader = make(Drawn(10, bad={5}), shuffle=False, num_workers=workers, errors="raise")
+    batches = loader.batches(0)
+    assert next(batches).indices.tolist() == [0, 1, 2, 3]
+    with pytest.raises(DataError) as caught:
+        next(batches)
+    assert str(caught.value) == "image 5 is broken."
+    assert running_threads() == []
+    with pytest.raises(DataError, match="image 5 is broken"):
+        list(loader.batches(1))
+
+
+def test_starting_late_stops_as_well_at_an_image_that_is_looked_at() -> None:
+    loader = make(Drawn(10, bad={0}), shuffle=False, errors="raise")
+    with pytest.raises(DataError, match="image 0 is broken"):
+        list(loader.batches(0, start=1))
+
+
+# files that change
+
+
+@pytest.fixture
+def names(photo_folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(photo_folder)) for p in photo_folder.rglob("*.jpg"))
+
+
+MODES: tuple[CacheMode, ...] = ("ram", "disk", None)
+
+
+@pytest.mark.parametrize("size", [8, 24, 128])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_where_images_are_kept_changes_no_bit(
+    shuffle: bool, size: int, photo_folder: Path, names: list[str]
+) -> None:
+    """For any number of threads, in the first epoch, the next, and in the next process."""
+    common: dict[str, Any] = {"shuffle": shuffle, "size": (size, size), "batch_size": 7}
+    plain = make(FileSource(photo_folder, names), num_workers=0, cache=None, **common)
+    expected = [facts(plain.batches(epoch)) for epoch in (0, 1)]
+    for mode in MODES:
+        for workers in (0, 1, 3):
+            loader = make(
+                FileSource(photo_folder, names), cache=mode, num_workers=workers, **common
+            )
+            assert [facts(loader.batches(epoch)) for epoch in (0, 1)] == expected, (mode, workers)
+
+
+def test_images_on_disk_are_not_decoded_again_by_the_next_loader(
+    photo_folder: Path, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = facts(make(FileSource(photo_folder, names), cache="disk").batches(0))
+
+    def unasked(source: FileSource, index: int, min_short: int) -> RGB:
+        raise AssertionError
+
+    monkeypatch.setattr(FileSource, "load", unasked)
+    assert facts(make(FileSource(photo_folder, names), cache="disk").batches(0)) == expected
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_photo_that_was_replaced_is_read_again(
+    mode: CacheMode, photo_folder: Path, names: list[str]
+) -> None:
+    common: dict[str, Any] = {"shuffle": False, "cache": mode, "size": (24, 24)}
+    loader = make(FileSource(photo_folder, names), **common)
+    before = next(loader.batches(0)).batch.x[2]
+    path, other = photo_folder / names[2], photo_folder / names[-1]
+    path.write_bytes(other.read_bytes())
+    after = next(loader.batches(1)).batch.x[2]
+    (alone,) = make(FileSource(photo_folder, names[-1:]), **{**common, "cache": None}).batches(0)
+    assert torch.equal(after, alone.batch.x[0])
+    assert not torch.equal(after, before)
+    anew = make(FileSource(photo_folder, names), **common)
+    assert torch.equal(next(anew.batches(0)).batch.x[2], after)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_photo_that_was_removed_is_left_out_with_one_warning(
+    mode: CacheMode, photo_folder: Path, names: list[str]
+) -> None:
+    loader = make(FileSource(photo_folder, names), shuffle=False, cache=mode)
+    assert len(next(loader.batches(0)).indices) == 4
+    path = photo_folder / names[1]
+    path.unlink()
+    with pytest.warns(UserWarning, match="left out") as caught:
+        found = [next(loader.batches(epoch)).indices.tolist() for epoch in (1, 2)]
+    assert [str(one.message) for one in caught] == [
+        f"An image is left out: {path} cannot be read as an image: the file does not exist."
+    ]
+    assert found == [[0, 2, 3]] * 2
+
+
+def test_a_folder_that_cannot_be_written_to_costs_a_warning_and_nothing_else(
+    photo_folder: Path, names: list[str], own_home: Path
+) -> None:
+    own_home.write_text("no folder")
+    with pytest.warns(UserWarning, match="cannot be kept") as caught:
+        loader = make(FileSource(photo_folder, names), cache="disk")
+    assert [str(one.message) for one in caught] == [
+        f"Decoded images cannot be kept in {own_home}/decoded: Not a directory. They are not kept. "
+        "Set LEARNKIT_HOME to another folder, or pass cache=None."
+    ]
+    assert caught[0].filename == __file__
+    expected = facts(make(FileSource(photo_folder, names), cache=None).batches(0))
+    assert facts(loader.batches(0)) == expected
+
+
+# memory that is used again
+
+LARGE: dict[str, Any] = {"size": (320, 320), "batch_size": 4, "shuffle": False}  # 1.2 MB
+
+
+def test_batches_that_are_collected_are_those_that_were_copied_at_once() -> None:
+    copied = [loaded.batch.x.clone() for loaded in make(Drawn(40), **LARGE).batches(0)]
+    collected = [loaded.batch.x for loaded in make(Drawn(40), **LARGE).batches(0)]
+    assert len(collected) == 10
+    assert all(torch.equal(a, b) for a, b in zip(collected, copied, strict=True))
+
+
+def test_a_batch_that_is_kept_is_never_written_over() -> None:
+    loader = make(Drawn(40), **LARGE)
+    batches = loader.batches(0)
+    whole, part = next(batches).batch.x, next(batches).batch.x[2, :, 5:9].numpy()
+    expected = whole.clone(), part.copy()
+    list(batches)
+    for epoch in (1, 2):
+        list(loader.batches(epoch))
+    assert torch.equal(whole, expected[0])
+    assert np.array_equal(part, expected[1])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with CUDA the memory is torch's")
+def test_batches_that_are_not_kept_share_their_memory() -> None:
+    loader = make(Drawn(80), prefetch=1, **LARGE)
+    places = set()
+    for loaded in loader.batches(0):
+        places.add(loaded.batch.x.data_ptr())
+        del loaded
+    assert len(places) <= 4

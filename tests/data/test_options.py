@@ -1,7 +1,8 @@
 import pytest
 import torch
+from torchvision.transforms import v2
 
-from learnkit.data.augment import Flip, Transforms, default_transforms, get_transforms
+from learnkit.data.augment import Flip
 from learnkit.data.geometry import RandomResizedCrop
 from learnkit.data.options import (
     ImageOptions,
@@ -11,6 +12,7 @@ from learnkit.data.options import (
     check_transforms,
     check_workers,
 )
+from learnkit.data.presets import Transforms, default_transforms, get_transforms
 from learnkit.errors import DataError
 
 
@@ -30,6 +32,7 @@ def options(**changed):
         "num_workers": None,
         "seed": 42,
         "cache": None,
+        "errors": "skip",
     }
     return ImageOptions.checked(**{**defaults, **changed})
 
@@ -102,6 +105,29 @@ def test_something_else_is_no_transform():
     )
 
 
+def test_what_mixes_labels_is_refused_wherever_it_stands():
+    said = (
+        "tfms[1] has CutMix, which mixes samples with their labels: tfms change one sample at a "
+        "time, and no labels. Mix in the collate_fn of a DataLoader, and give that to "
+        "DataBunch.from_dls."
+    )
+    mixing = v2.Compose([v2.Identity(), v2.CutMix(num_classes=3)])
+    assert message_of(check_transforms, [Flip(), mixing]) == said
+    assert message_of(check_transforms, [RandomResizedCrop(), mixing]) == said
+    assert message_of(check_transforms, Transforms(batch=(Flip(), mixing))) == said
+
+
+def test_normalising_in_training_alone_is_warned_of():
+    normal = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5], [0.5])])
+    with pytest.warns(UserWarning, match="Normalize") as warned:
+        assert check_transforms([Flip(), normal]).batch == (Flip(), normal)
+    assert str(warned[0].message) == (
+        "tfms[1] has Normalize, but tfms change training batches alone: validation and prediction "
+        "will see other numbers. Leave it out; cnn_learner normalises by the backbone's own mean "
+        "and std, Learner by normalize=Normalize(mean, std)."
+    )
+
+
 def test_a_crop_needs_image_files():
     assert check_batch_tfms([Flip()]) == (Flip(),)
     assert check_transforms(RandomResizedCrop(0.5)) == Transforms(RandomResizedCrop(0.5), ())
@@ -115,7 +141,20 @@ def test_other_options_are_checked():
     assert message_of(options, resize="squash") == (
         "resize must be one of 'crop', 'pad', 'squish': found 'squash'. Did you mean 'squish'?"
     )
-    assert message_of(options, cache="disk") == (
-        "cache must be 'auto', 'ram' or None: found 'disk'."
+    assert message_of(options, cache="disc") == (
+        "cache must be 'auto', 'ram', 'disk' or None: found 'disc'. Did you mean 'disk'?"
     )
+    assert message_of(options, cache=True) == (
+        "cache must be 'auto', 'ram', 'disk' or None: found True."
+    )
+    assert message_of(options, errors="rise") == (
+        "errors must be 'skip' or 'raise': found 'rise'. Did you mean 'raise'?"
+    )
+    assert message_of(options, errors=None) == "errors must be 'skip' or 'raise': found None."
     assert message_of(options, seed="a") == "seed must be a whole number: found 'a'."
+
+
+@pytest.mark.parametrize("cache", ["auto", "ram", "disk", None])
+@pytest.mark.parametrize("errors", ["skip", "raise"])
+def test_every_cache_and_way_with_errors_is_accepted(cache, errors):
+    assert options(cache=cache, errors=errors).errors == errors

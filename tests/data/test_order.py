@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learnkit.data.order import batch_bounds, epoch_batches
+from learnkit.data.order import EpochPlan, batch_bounds, epoch_batches
+from learnkit.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,26 @@ def test_epochs_differ_and_repeat() -> None:
         return [int(index) for batch in batches for index in batch]
 
     assert order(0) == order(0) != order(1)
+
+
+@given(
+    n=st.integers(0, 200),
+    batch_size=st.integers(1, 70),
+    shuffle=st.booleans(),
+    drop_last=st.booleans(),
+)
+def test_a_plan_says_of_an_epoch_what_its_batches_are(
+    n: int, batch_size: int, shuffle: bool, drop_last: bool
+) -> None:
+    plan = EpochPlan(n, batch_size, seed=5, shuffle=shuffle, drop_last=drop_last)
+    found = plan.batches(2)
+    expected = epoch_batches(n, batch_size, seed=5, epoch=2, shuffle=shuffle, drop_last=drop_last)
+    assert [one.tolist() for one in found] == [one.tolist() for one in expected]
+    assert (len(plan), plan.n_samples) == (len(found), sum(map(len, found)))
+    assert plan.bounds == batch_bounds(n, batch_size, train=shuffle, drop_last=drop_last)
+
+
+def test_a_plan_needs_a_sample_in_each_batch() -> None:
+    with pytest.raises(DataError) as caught:
+        EpochPlan(10, 0)
+    assert str(caught.value) == "batch_size must be 1 or more, found 0."

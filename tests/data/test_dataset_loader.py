@@ -1,0 +1,227 @@
+import os
+import random
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
+
+from learnkit.data import dataset_loader, forking
+from learnkit.data.dataset_loader import DatasetLoader
+from learnkit.errors import DataError
+
+
+class Noisy(Dataset[tuple[torch.Tensor, int]]):
+    """Draws from every global generator, as users' transforms do."""
+
+    def __init__(self, n: int = 10) -> None:
+        self.n, self.asked = n, list[int]()
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        self.asked.append(index)
+        drawn = [random.random(), float(np.random.rand()), float(torch.rand(()))]
+        return torch.tensor([index, *drawn]), index
+
+
+class Failing(Noisy):
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        raise ZeroDivisionError(f"no sample {index}")
+
+
+def facts(batches: Any) -> list[tuple[list[int], list[list[float]]]]:
+    return [(one.indices.tolist(), one.batch.x.tolist()) for one in batches]
+
+
+def states() -> tuple[Any, ...]:
+    numpy_state = np.random.get_state()
+    return torch.get_rng_state().tolist(), random.getstate(), numpy_state[1].tolist()  # type: ignore[index]
+
+
+def make(dataset: Any, **options: Any) -> DatasetLoader:
+    return DatasetLoader(dataset, **({"batch_size": 4, "shuffle": True} | options))
+
+
+def test_each_sample_is_visited_once_in_a_new_order_each_epoch() -> None:
+    loader = make(Noisy())
+    orders = [[i for one in loader.batches(e) for i in one.indices.tolist()] for e in range(2)]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
+    assert orders[0] != orders[1]
+    for one in loader.batches(0):
+        assert one.batch.y.tolist() == one.indices.tolist() == one.batch.x[:, 0].tolist()
+
+
+def test_what_the_dataset_draws_depends_on_seed_epoch_and_index_alone() -> None:
+    def of_sample(loader: DatasetLoader, epoch: int) -> dict[int, list[float]]:
+        rows = [row for one in loader.batches(epoch) for row in one.batch.x.tolist()]
+        return {int(row[0]): row[1:] for row in rows}
+
+    first = of_sample(make(Noisy()), 0)
+    assert first == of_sample(make(Noisy(), batch_size=3), 0)
+    assert first == of_sample(make(Noisy(), shuffle=False), 0)
+    for other in (of_sample(make(Noisy()), 1), of_sample(make(Noisy(), seed=1), 0)):
+        assert all(a != b for a, b in zip(first[3], other[3], strict=True))
+
+
+def test_starting_late_gives_the_rest_and_fetches_no_more() -> None:
+    dataset = Noisy()
+    expected = facts(make(Noisy()).batches(2))
+    assert facts(make(dataset).batches(2, start=2)) == expected[2:]
+    assert len(dataset.asked) == 2
+
+
+def test_the_callers_generators_are_left_as_they_were() -> None:
+    before, loader = states(), make(Noisy())
+    for _ in loader:
+        assert states() == before
+    assert states() == before
+
+
+def test_worker_processes_give_the_same_from_any_start() -> None:
+    expected = [facts(make(Noisy()).batches(epoch)) for epoch in range(2)]
+    before, loader = states(), make(Noisy(), num_workers=2)
+    assert facts(loader.batches(0)) == expected[0]
+    assert facts(loader.batches(1, start=1)) == expected[1][1:]
+    assert states() == before
+
+
+class Slow(Noisy):
+    """Takes 20 ms a sample, and knows in which process."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        time.sleep(0.02)
+        x, _ = super().__getitem__(index)
+        return x, os.getpid()
+
+
+def processes(batches: Any) -> list[set[int]]:
+    return [set(one.batch.y.tolist()) for one in batches]
+
+
+def test_after_a_slow_first_batch_processes_fetch_the_others_and_later_epochs() -> None:
+    loader = make(Slow())
+    first, *rest = processes(loader.batches(0))
+    assert first == {os.getpid()}
+    assert len(rest) == 2
+    assert all(os.getpid() not in found for found in [*rest, *processes(loader.batches(1))])
+
+
+def test_what_a_batch_holds_does_not_depend_on_who_fetches_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = [facts(make(Noisy(), num_workers=0).batches(epoch)) for epoch in range(2)]
+    monkeypatch.setattr(dataset_loader, "SLOW_BATCH", 0.0)
+    before, loader = states(), make(Noisy())
+    assert [facts(loader.batches(epoch)) for epoch in range(2)] == expected
+    assert loader._pool is not None
+    assert facts(loader.batches(1, start=2)) == expected[1][2:]
+    assert states() == before
+
+
+def test_quick_datasets_tensors_in_memory_and_an_explicit_0_stay_in_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = torch.zeros(10, 2)
+    quick = make(Noisy())
+    facts(quick.batches(0))
+    assert quick._pool is None
+    monkeypatch.setattr(dataset_loader, "SLOW_BATCH", 0.0)
+    in_memory, on_demand = make(TensorDataset(x, x)), make(TensorDataset(x, x), num_workers=2)
+    for loader in (in_memory, on_demand, make(Slow(), num_workers=0)):
+        facts(loader.batches(0))
+        assert loader._pool is None
+
+
+def test_only_the_first_batch_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = make(Noisy())
+    facts(loader.batches(0))
+    monkeypatch.setattr(dataset_loader, "SLOW_BATCH", 0.0)
+    facts(loader.batches(1))
+    assert loader._pool is None
+
+
+def test_looking_at_the_first_batch_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_loader, "SLOW_BATCH", 0.0)
+    loader = make(Noisy())
+    next(iter(loader))
+    assert loader._pool is not None
+    assert loader._pool._staying is None
+
+
+class Hanging(Noisy):
+    """Hangs wherever it was not made, as a library whose threads did not survive a fork."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made_in = os.getpid()
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        if os.getpid() != self.made_in:
+            time.sleep(60)
+        return super().__getitem__(index)
+
+
+def test_processes_that_hang_are_given_up_for_the_calling_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dataset_loader, "SLOW_BATCH", 0.0)
+    monkeypatch.setattr(dataset_loader, "_PATIENCE", 0.3)
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(forking, "MOST_PROCESSES", 1)
+    loader, expected = make(Hanging()), facts(make(Noisy()).batches(0))
+    with pytest.warns(UserWarning, match="gave nothing") as warned:
+        assert facts(loader.batches(0)) == expected
+    said = str(warned[0].message)
+    assert said.startswith(
+        "The processes that fetch samples gave nothing: DataLoader timed out after 0.3"
+    )
+    assert said.endswith(
+        " seconds. From here on the calling process fetches them. A library that this dataset "
+        "uses may not stand forking; num_workers=0 does without."
+    )
+    assert facts(loader.batches(0)) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mistake_in_the_dataset_comes_out_with_its_traceback(workers: int) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(make(Failing(), num_workers=workers).batches(0))
+    assert "no sample" in str(caught.value)
+    names = [entry.name for entry in caught.traceback]
+    assert "__getitem__" in (str(caught.value) if workers else names)
+    notes = " ".join([str(caught.value), *caught.value.__notes__])
+    assert "while loading sample" in notes
+    assert ("num_workers=0 fetches" in notes) == bool(workers)
+
+
+def test_the_numbers_it_tells_are_those_it_gives() -> None:
+    for n, options in ((9, {}), (9, {"drop_last": True}), (9, {"shuffle": False})):
+        loader = make(Noisy(n), **options)
+        sizes = [len(one.indices) for one in loader.batches(0)]
+        assert (len(loader), loader.n_samples) == (len(sizes), sum(sizes))
+    assert repr(make(Noisy())) == "DatasetLoader(10 samples, 3 batches)"
+    assert (make(Noisy()).batch_size, make(Noisy()).describe(7)) == (4, "sample 7")
+
+
+class Streamed(IterableDataset[Any]):
+    def __iter__(self) -> Any:
+        return iter([(torch.zeros(2), 1)] * 6)
+
+
+def test_a_dataset_that_cannot_be_read_by_index_is_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        make(Streamed())
+    assert str(caught.value) == (
+        "A dataset must have a length and be read by index; Streamed is not. Wrap it in a torch "
+        "DataLoader and use DataBunch.from_dls."
+    )
+    with pytest.raises(DataError) as caught:
+        make(Noisy(0))
+    assert str(caught.value) == "Noisy is empty: there is no sample to load."
+    with pytest.raises(DataError) as caught:
+        make(Noisy(), batch_size=0)
+    assert str(caught.value) == "batch_size must be 1 or more, found 0."

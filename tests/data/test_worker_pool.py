@@ -1,0 +1,124 @@
+import gc
+import multiprocessing
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from learnkit.data.fetch import KeyedDataset
+from learnkit.data.order import EpochPlan
+from learnkit.data.worker_pool import StalledError, WorkerPool
+
+PLAN = EpochPlan(10, 4, seed=3, shuffle=True)
+
+
+class Drawn(Dataset[Any]):
+    """Gives where it was read, and a random number."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.rand(2), os.getpid()
+
+
+class Deadly(Drawn):
+    """Its process is killed, as the system does when memory runs out."""
+
+    def __getitem__(self, index: int) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Picky(Exception):
+    """Cannot be made from a message alone."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(one, two)
+
+
+class Failing(Drawn):
+    def __getitem__(self, index: int) -> Any:
+        raise Picky(1, 2)
+
+
+class Sleepy(Drawn):
+    def __getitem__(self, index: int) -> Any:
+        time.sleep(30)
+
+
+def pool(dataset: Dataset[Any], workers: int = 1, **options: Any) -> WorkerPool:
+    return WorkerPool(KeyedDataset(dataset, seed=1), workers, **options)
+
+
+def facts(batches: Any) -> list[Any]:
+    return [(one.indices.tolist(), one.batch.x.tolist()) for one in batches]
+
+
+def test_the_processes_stay_from_epoch_to_epoch_also_when_one_is_left_early() -> None:
+    many = pool(Drawn(), 2)
+    before = {int(pid) for one in many.batches(PLAN.batches(0), 0) for pid in one.batch.y}
+    early = many.batches(PLAN.batches(1), 1)
+    next(early)
+    early.close()
+    after = {int(pid) for one in many.batches(PLAN.batches(2), 2) for pid in one.batch.y}
+    assert os.getpid() not in before
+    assert len(before) == 2
+    assert after == before
+
+
+def test_their_number_changes_nothing() -> None:
+    one, two = (facts(pool(Drawn(), n).batches(PLAN.batches(5), 5)) for n in (1, 2))
+    assert one == two
+
+
+def test_two_passes_at_once_do_not_mix() -> None:
+    many = pool(Drawn())
+    expected = [facts(pool(Drawn()).batches(PLAN.batches(epoch), epoch)) for epoch in (0, 1)]
+    both = (many.batches(PLAN.batches(epoch), epoch) for epoch in (0, 1))
+    pairs = list(zip(*both, strict=True))
+    assert [facts(side) for side in zip(*pairs, strict=True)] == expected
+    assert facts(many.batches(PLAN.batches(1), 1)) == expected[1]
+
+
+def test_a_process_that_dies_is_an_error_and_the_next_pass_starts_others() -> None:
+    deadly = pool(Deadly())
+    for _ in range(2):
+        with pytest.raises(RuntimeError) as caught:
+            list(deadly.batches(PLAN.batches(0), 0))
+        assert "DataLoader worker (pid" in str(caught.value)
+        assert caught.value.__notes__ == [
+            "in a process that fetches samples; num_workers=0 fetches them in the calling process "
+            "instead"
+        ]
+
+
+def test_an_error_that_cannot_be_made_anew_still_brings_its_traceback() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        list(pool(Failing()).batches(PLAN.batches(0), 0))
+    assert "raise Picky(1, 2)" in str(caught.value)
+
+
+def test_after_an_error_the_processes_end_at_once() -> None:
+    failing = pool(Failing())
+    with pytest.raises(RuntimeError):
+        list(failing.batches(PLAN.batches(0), 0))
+    began = time.perf_counter()
+    gc.collect()
+    assert failing._staying is None
+    assert multiprocessing.active_children() == []
+    assert time.perf_counter() - began < 4.0
+
+
+def test_nothing_in_time_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.1)
+    with pytest.raises(StalledError) as caught:
+        list(pool(Sleepy(), timeout=0.3).batches(PLAN.batches(0), 0))
+    assert str(caught.value) == "DataLoader timed out after 0.3 seconds"
+
+
+def test_memory_is_pinned_where_there_is_a_cuda_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        made = pool(Drawn())._processes(pool(Drawn())._plan, stay=True)
+        assert (made.pin_memory, made.persistent_workers) == (there, True)
