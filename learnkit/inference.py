@@ -1,43 +1,36 @@
 """From a trained model to answers: one photo, a list, a folder, a loader.
 
 `load_learner` gives a `Predictor` from an export; a Learner's own ``predict`` uses the same code,
-so both give the same numbers. Everything here computes in fp32, whatever the training did.
+so both give the same numbers on one machine.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from learnkit.data.batch import BatchPipeline, Normalize
-from learnkit.data.decode import ImageLike, decode_any
-from learnkit.data.geometry import fit_image, shrink, working_short
+from learnkit.data.decode import ImageLike
 from learnkit.data.items import list_images
-from learnkit.data.loader import default_workers
-from learnkit.data.pixels import RGB
-from learnkit.data.warn import warn_user
+from learnkit.data.loader import ImageLoader, OnError
+from learnkit.data.source import FileSource, ImageSource, ItemSource
 from learnkit.device import resolve_device
 from learnkit.errors import DataError, ExportError
 from learnkit.export import ImageInputs, ModelCard, read_export
 from learnkit.losses import ACTIVATIONS
+from learnkit.models.fast_body import FastBody
 from learnkit.names import checked_keywords
-from learnkit.randomness import SampleKeys
-from learnkit.types import Batch, BatchLoader, Loaded
+from learnkit.precision import Precision, PrecisionName, choose_precision
+from learnkit.predictions import Engine
+from learnkit.types import Batch, Loaded
 
 Activation: TypeAlias = Callable[[Tensor], Tensor]
-
-
-class Predictions(NamedTuple):
-    """``preds`` float32 (N, K) on the CPU; ``targets`` as the loader gave them, (N,)."""
-
-    preds: Tensor
-    targets: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +71,25 @@ class Predictor:
         model: the network; it is moved to ``device`` and put in eval mode.
         card: its classes, inputs and activation.
         device: where to compute; the best there is by default.
+        precision: as in `Learner`.
+        fast: what is remembered of the model's body, if it was used before.
     """
 
     def __init__(
-        self, model: nn.Module, card: ModelCard, *, device: torch.device | str | None = None
+        self,
+        model: nn.Module,
+        card: ModelCard,
+        *,
+        device: torch.device | str | None = None,
+        precision: PrecisionName | Precision = "auto",
+        fast: FastBody | None = None,
     ) -> None:
         self.card = card
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
-        self.pipeline = BatchPipeline(
-            device=self.device,
-            normalize=_normalize(card.inputs),
-        )
+        self.precision, _ = choose_precision(precision, self.device, model)
+        pipeline = BatchPipeline(device=self.device, normalize=_normalize(card.inputs))
+        self._engine = Engine(self.model, pipeline, self.precision, fast or FastBody())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -124,12 +124,13 @@ class Predictor:
             )
         items = list(items)
         _check_batch_size(batch_size)
-        answers: list[Prediction] = []
-        with ThreadPoolExecutor(default_workers()) as pool:
-            for start in range(0, len(items), batch_size):
-                x = torch.stack(list(pool.map(self._load, items[start : start + batch_size])))
-                answers += [self._answer(row) for row in self._probabilities(x)]
-        return answers
+        if not items:
+            return []
+        if self.card.inputs is None:
+            return list(self._of_numbers(items, batch_size))
+        source = ItemSource(items)
+        answers = self._of_photos(source, self.card.inputs, batch_size, errors="raise")
+        return [answer for _, answer in answers]
 
     @checked_keywords
     def predict_folder(
@@ -144,53 +145,41 @@ class Predictor:
         names = list_images(folder)
         if not names:
             raise DataError(f"no photos in {folder}; give a folder that holds some.")
-        answers: dict[str, Prediction] = {}
-        for start in range(0, len(names), batch_size):
-            readable = list(self._readable(folder, names[start : start + batch_size]))
-            if readable:
-                x = torch.stack([pixels for _, pixels in readable])
-                rows = self._probabilities(x)
-                answers |= {
-                    name: self._answer(row) for (name, _), row in zip(readable, rows, strict=True)
-                }
-        return answers
-
-    def _readable(self, folder: Path, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
-        def load(name: str) -> Tensor | DataError:
-            try:
-                return self._load(folder / name)
-            except DataError as error:
-                return error
-
-        with ThreadPoolExecutor(default_workers()) as pool:
-            for name, loaded in zip(names, pool.map(load, names), strict=True):
-                if isinstance(loaded, DataError):
-                    warn_user(f"skipped: {loaded}")
-                else:
-                    yield name, loaded
-
-    def _load(self, item: ImageLike) -> Tensor:
         if self.card.inputs is None:
-            try:
-                x = torch.as_tensor(item)
-            except (TypeError, ValueError, RuntimeError) as error:
-                raise DataError(
-                    "this model takes numbers as tensors or arrays, not photos; "
-                    f"found {type(item).__name__}."
-                ) from error
-            return x.float() if x.dtype == torch.float64 else x  # as the loaders do
-        pixels = load_pixels(item, self.card.inputs)
-        return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+            raise DataError("this model takes numbers, not photos; it has no folder to predict.")
+        source = FileSource(folder, names)
+        answers = self._of_photos(source, self.card.inputs, batch_size, errors="skip")
+        return {names[index]: answer for index, answer in answers}
 
-    def _probabilities(self, x: Tensor) -> Tensor:
-        if self.card.inputs is not None:
-            x = x.contiguous(memory_format=torch.channels_last)
-        blank = torch.zeros(len(x), dtype=torch.int64)
-        loaded = Loaded(Batch(x, blank), np.arange(len(x), dtype=np.int64))
+    def _of_photos(
+        self, source: ImageSource, inputs: ImageInputs, batch_size: int, *, errors: OnError
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Yield the place and the answer of each photo, prepared as in validation."""
+        loader = ImageLoader(
+            source,
+            np.zeros(len(source), np.int64),
+            batch_size=batch_size,
+            size=inputs.size,
+            resize=inputs.resize,
+            num_workers=0 if len(source) == 1 else None,
+            cache=None,
+            errors=errors,
+        )
+        with closing(self._engine.run(loader)) as answers:
+            for loaded, raw in answers:
+                rows = self._activated(raw)
+                yield from zip(loaded.indices.tolist(), map(self._answer, rows), strict=True)
+
+    def _of_numbers(self, items: Sequence[ImageLike], batch_size: int) -> Iterator[Prediction]:
+        for start in range(0, len(items), batch_size):
+            x = torch.stack([_as_numbers(item) for item in items[start : start + batch_size]])
+            places = np.arange(len(x), dtype=np.int64)
+            loaded = Loaded(Batch(x, torch.zeros(len(x), dtype=torch.int64)), places)
+            yield from map(self._answer, self._activated(self._engine.answer(loaded, None)))
+
+    def _activated(self, raw: Tensor) -> Tensor:
         activation: Activation = ACTIVATIONS[self.card.activation]
-        with torch.inference_mode():
-            preds = self.model(self.pipeline.prepare(loaded, keys=None).x)
-            return activation(preds.float()).cpu().clone()
+        return activation(raw).cpu()
 
     def _answer(self, row: Tensor) -> Prediction:
         if self.classes and len(row) != len(self.classes):
@@ -211,6 +200,17 @@ class Predictor:
         return f"Predictor({len(self.classes)} classes, {self.card.activation}, {self.device})"
 
 
+def _as_numbers(item: ImageLike) -> Tensor:
+    try:
+        x = torch.as_tensor(item)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            "this model takes numbers as tensors or arrays, not photos; "
+            f"found {type(item).__name__}."
+        ) from error
+    return x.float() if x.dtype == torch.float64 else x  # as the loaders do
+
+
 def _check_batch_size(batch_size: int) -> None:
     if not isinstance(batch_size, int) or batch_size < 1:
         raise DataError(f"batch_size must be a whole number of at least 1: found {batch_size!r}.")
@@ -220,18 +220,12 @@ def _normalize(inputs: ImageInputs | None) -> Normalize | None:
     return Normalize(inputs.mean, inputs.std) if inputs is not None and inputs.mean else None
 
 
-def load_pixels(item: ImageLike, inputs: ImageInputs) -> RGB:
-    """Prepare one photo as the validation loader does: uint8 (H, W, 3)."""
-    short = working_short(inputs.size)
-    image = shrink(decode_any(item, min_short=short), short)
-    return fit_image(image, inputs.size, inputs.resize)
-
-
 @checked_keywords
 def load_learner(
     path: str | PathLike[str],
     *,
     device: torch.device | str | None = None,
+    precision: PrecisionName | Precision = "auto",
     builder: Callable[[], nn.Module] | None = None,
 ) -> Predictor:
     """Load what ``learn.export(path)`` wrote. Nothing in the folder is run.
@@ -239,62 +233,15 @@ def load_learner(
     Args:
         path: the folder.
         device: where to compute; the best there is by default.
+        precision: as in `Learner`; ``"fp32"`` gives the same numbers on every machine, up to
+            rounding.
         builder: makes the model's architecture; only for a model that learnkit did not build.
 
     Raises:
         ExportError: when the folder is missing, damaged or needs a ``builder``.
     """
     model, card = read_export(Path(path), builder)
+    model.requires_grad_(False)
     if card.inputs is not None:
         model.to(memory_format=torch.channels_last)
-    return Predictor(model, card, device=device)
-
-
-def predict_loader(
-    model: nn.Module,
-    pipeline: BatchPipeline,
-    loader: BatchLoader,
-    *,
-    keys: Callable[[Loaded], SampleKeys | None] = lambda loaded: None,
-) -> Predictions:
-    """Run ``model`` over a loader in fp32: raw predictions and targets on the CPU.
-
-    Args:
-        model: put in eval mode.
-        pipeline: prepares each batch; augments it where ``keys`` gives keys.
-        loader: whatever gives the batches.
-        keys: the keys of a batch's random choices; none by default, so nothing is augmented.
-
-    Raises:
-        DataError: when the loader gives no batch.
-    """
-    model.eval()
-    preds: list[Tensor] = []
-    targets: list[Tensor] = []
-    with torch.inference_mode():
-        for loaded in loader.batches(0):
-            batch = pipeline.prepare(loaded, keys=keys(loaded))
-            preds.append(model(batch.x).float())
-            targets.append(batch.y)
-    if not preds:
-        raise DataError("the loader gave no batch, so there is nothing to predict.")
-    # copied outside inference_mode, so that the caller may change them in place
-    return Predictions(torch.cat(preds).cpu().clone(), torch.cat(targets).cpu().clone())
-
-
-def augmented_views(
-    model: nn.Module, pipeline: BatchPipeline, loader: BatchLoader, *, n: int, seed: int
-) -> Iterator[Tensor]:
-    """Yield raw predictions of ``n`` augmented views of a loader, each float32 (N, K).
-
-    Raises:
-        ValueError: when ``n`` is below 1.
-    """
-    if n < 1:
-        raise ValueError(f"tta needs n >= 1 augmented views; got {n}.")
-    for view in range(n):
-
-        def keys(loaded: Loaded, view: int = view) -> SampleKeys:
-            return SampleKeys(seed, view, loaded.indices)
-
-        yield predict_loader(model, pipeline, loader, keys=keys).preds
+    return Predictor(model, card, device=device, precision=precision)

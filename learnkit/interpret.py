@@ -1,20 +1,21 @@
 """Look at what a model says: photos with predicted and true class."""
 
+from contextlib import closing
 from os import PathLike
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from learnkit.data.batch import BatchPipeline
 from learnkit.data.show import draw_grid
 from learnkit.errors import DataError
+from learnkit.predictions import Engine
 from learnkit.task import Task
 from learnkit.types import BatchLoader
 
 
 def draw_results(
-    model: nn.Module,
-    pipeline: BatchPipeline,
+    engine: Engine,
     task: Task,
     loader: BatchLoader,
     *,
@@ -32,7 +33,7 @@ def draw_results(
     """
     if n < 1:
         raise DataError(f"show_results draws at least 1 photo; got n={n}.")
-    photos, probabilities, targets = _spread(model, pipeline, task, loader, n)
+    photos, probabilities, targets = _spread(engine, task, loader, n)
     if photos.ndim != 4 or photos.shape[1] != 3 or not classes:
         raise DataError(
             f"show_results draws photos with classes; this data has inputs of shape "
@@ -49,23 +50,21 @@ def draw_results(
 
 
 def _spread(
-    model: nn.Module, pipeline: BatchPipeline, task: Task, loader: BatchLoader, n: int
+    engine: Engine, task: Task, loader: BatchLoader, n: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return every so-manieth sample: inputs in [0, 1], activated predictions, targets."""
-    model.eval()
     plain = BatchPipeline(torch.device("cpu"))
     step = max(1, loader.n_samples // n)
     photos: list[Tensor] = []
     preds: list[Tensor] = []
     targets: list[Tensor] = []
     seen = 0
-    with torch.inference_mode():
-        for loaded in loader.batches(0):
+    with closing(engine.run(loader)) as answers:
+        for loaded, raw in answers:
             chosen = [i for i in range(len(loaded.indices)) if (seen + i) % step == 0]
             seen += len(loaded.indices)
             if chosen:
                 photos.append(plain.prepare(loaded, keys=None).x[chosen])
-                answer = model(pipeline.prepare(loaded, keys=None).x)[chosen]
-                preds.append(task.activate(answer.float()).cpu())
+                preds.append(task.activate(raw[chosen]).cpu())
                 targets.append(loaded.batch.y[chosen])
     return torch.cat(photos)[:n], torch.cat(preds)[:n], torch.cat(targets)[:n]

@@ -12,13 +12,7 @@ from learnkit.data.bunch import AnyLoader
 from learnkit.data.decode import ImageLike
 from learnkit.export import write_export
 from learnkit.history import History
-from learnkit.inference import (
-    Prediction,
-    Predictions,
-    Predictor,
-    augmented_views,
-    predict_loader,
-)
+from learnkit.inference import Prediction, Predictor
 from learnkit.interpret import draw_results
 from learnkit.learner_base import DEFAULT_DECAY, DEFAULT_LR, LearnerBase
 from learnkit.loop import evaluate
@@ -27,6 +21,7 @@ from learnkit.models.summary import summary
 from learnkit.names import checked_keywords
 from learnkit.optim import LearningRate
 from learnkit.plan import FitPlan, fine_tune_rates, one_cycle_plan
+from learnkit.predictions import Predictions, augmented_views, predict_loader
 from learnkit.saving import read_learner, write_learner
 from learnkit.schedule import Schedule, flat_cosine
 
@@ -51,6 +46,8 @@ class Learner(LearnerBase):
         normalize: applied to every batch of photos, in training and prediction.
         train_bn: None lets norm layers train with their layer group; True trains those of frozen
             groups too, as fastai does; False never trains BatchNorm outside the last group.
+        compile: True, or a mode of ``torch.compile``, compiles the model before the first epoch of
+            each fit; without a compiler one warning says so and the fit goes on.
 
     Raises:
         ModelError, MetricError, ValueError, TypeError: when a part does not fit its place.
@@ -210,7 +207,7 @@ class Learner(LearnerBase):
 
     @checked_keywords
     def get_preds(self, dl: AnyLoader | None = None, *, activate: bool = True) -> Predictions:
-        """Predict a whole loader, the validation one by default, in fp32.
+        """Predict a whole loader, the validation one by default.
 
         Args:
             dl: what to predict.
@@ -220,12 +217,19 @@ class Learner(LearnerBase):
         Returns:
             ``preds`` float32 (N, K) and ``targets`` (N,), in the loader's order, on the CPU.
         """
-        raw = predict_loader(self.model, self.pipeline, self._loader(dl))
+        raw = predict_loader(self._engine(), self._loader(dl))
         return Predictions(self.task.activate(raw.preds), raw.targets) if activate else raw
 
     def predict(self, item: ImageLike) -> Prediction:
         """Answer for one photo (path, PIL image, array) or, without photo inputs, one tensor."""
-        return Predictor(self.model, self._card(), device=self.device).predict(item)
+        predictor = Predictor(
+            self.model,
+            self._card(),
+            device=self.device,
+            precision=self.precision,
+            fast=self._fast,
+        )
+        return predictor.predict(item)
 
     @checked_keywords
     def tta(self, dl: AnyLoader | None = None, *, n: int = 4, beta: float = 0.25) -> Predictions:
@@ -245,7 +249,7 @@ class Learner(LearnerBase):
             )
         loader = self._loader(dl)
         plain = self.get_preds(loader)
-        views = augmented_views(self.model, self.pipeline, loader, n=n, seed=self.seed)
+        views = augmented_views(self._engine(), loader, n=n, seed=self.seed)
         mean = torch.stack([self.task.activate(preds) for preds in views]).mean(0)
         return Predictions(torch.lerp(mean, plain.preds, beta), plain.targets)
 
@@ -258,13 +262,7 @@ class Learner(LearnerBase):
             path: a file to save the picture to; None shows it on the screen or in the notebook.
         """
         draw_results(
-            self.model,
-            self.pipeline,
-            self.task,
-            self._loader(None),
-            classes=self.task.classes,
-            n=n,
-            path=path,
+            self._engine(), self.task, self._loader(None), classes=self.task.classes, n=n, path=path
         )
 
     def summary(self) -> str:

@@ -25,6 +25,7 @@ from learnkit.checks import (
     image_inputs,
     place,
 )
+from learnkit.compiled import CompiledTask, CompileMode, check_compile
 from learnkit.data.batch import BatchPipeline, Normalize
 from learnkit.data.bunch import AnyLoader, DataBunch, as_loader
 from learnkit.data.warn import warn_user
@@ -35,14 +36,17 @@ from learnkit.history import History
 from learnkit.loop import Parts, run_fit
 from learnkit.lr_find import LRFindResult
 from learnkit.metrics import MetricLike, as_metrics
-from learnkit.models.freeze import set_requires_grad
+from learnkit.models.fast_body import FastBody
+from learnkit.models.freeze import set_requires_grad, train_mode
 from learnkit.names import checked_keywords
 from learnkit.optim import LayerGroups, adamw, build_optimizer, set_rates, spread_rates
 from learnkit.plan import FitPlan, opening_line
 from learnkit.precision import Precision, PrecisionName, choose_precision
+from learnkit.predictions import Engine
+from learnkit.randomness import kept_generators
 from learnkit.state import Progress, State
 from learnkit.task import Supervised
-from learnkit.types import BatchLoader, LossFn, OptimizerFactory
+from learnkit.types import BatchLoader, LossFn, OptimizerFactory, batches_of
 
 Splitter: TypeAlias = Callable[[nn.Module], LayerGroups]
 
@@ -72,6 +76,7 @@ class LearnerBase:
         seed: int | None = None,
         normalize: Normalize | None = None,
         train_bn: bool | None = None,
+        compile: bool | CompileMode = False,
     ) -> None:
         check_parts(data, model)
         check_factory(opt_func)
@@ -92,6 +97,10 @@ class LearnerBase:
         self._opt_func, self._splitter = opt_func, splitter
         self._optimizer: Optimizer | None = None
         self._seen = Progress()
+        self._fast = FastBody()
+        mode = check_compile(compile)
+        size = data.train_dl.batch_size
+        self._compiled = CompiledTask(self.task, mode, size) if mode is not None else None
 
     @property
     def layer_groups(self) -> LayerGroups:
@@ -147,7 +156,8 @@ class LearnerBase:
         words = f"{self.precision.name} ({self._precision_reason})"
         line = opening_line(plan, state, rates, precision=words, device=device_words(self.device))
         built_in: list[Callback] = [LRSchedule(plan.schedule, plan.momentum), self.recorder]
-        shown = [ProgressBar(lines=[line])] if progress else []
+        lines = [line] if self._compiled is None else [line, self._warmed_up(self._compiled)]
+        shown = [ProgressBar(lines=lines)] if progress else []
         history = History()
         try:
             run_fit(
@@ -181,14 +191,26 @@ class LearnerBase:
     def _parts(self, state: State, *, accumulate: int = 1, stop_at_nonfinite: bool = True) -> Parts:
         return Parts(
             state=state,
-            task=self.task,
+            task=self._compiled or self.task,
             precision=self.precision,
             pipeline=self.pipeline,
             metrics=self.metrics,
             seed=self.seed,
             accumulate=accumulate,
             stop_at_nonfinite=stop_at_nonfinite,
+            # what it does by the way is nothing that can be compiled
+            fast=self._fast if self._compiled is None else None,
         )
+
+    def _warmed_up(self, compiled: CompiledTask) -> str:
+        """Compile before the first epoch, so that its time is that of training."""
+        with kept_generators(self.device), batches_of(self.data.train_dl) as batches:
+            batch = self.pipeline.prepare(next(batches), keys=None)
+            train_mode(self.model)
+            return compiled.warm_up(self.model, batch, self.precision)
+
+    def _engine(self) -> Engine:
+        return Engine(self.model, self.pipeline, self.precision, self._fast)
 
     def _loader(self, dl: AnyLoader | None) -> BatchLoader:
         loader = dl if dl is not None else self.data.valid_dl

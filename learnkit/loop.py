@@ -40,12 +40,14 @@ from learnkit.errors import DataError, StateError
 from learnkit.finite import FiniteGuard
 from learnkit.history import History
 from learnkit.metrics import Metric
+from learnkit.models.fast_body import FastBody, fast_body
 from learnkit.models.freeze import train_mode
+from learnkit.optim import clear_gradients
 from learnkit.precision import Precision
 from learnkit.randomness import SampleKeys, kept_generators, seed_generators
 from learnkit.state import Phase, SkipBatch, State
 from learnkit.task import Task, check_loss
-from learnkit.types import Batch, BatchLoader, Loaded
+from learnkit.types import Batch, BatchLoader, Loaded, RepeatingLoader, batches_of
 
 T = TypeVar("T")
 
@@ -63,6 +65,7 @@ class Parts:
         seed: what every random choice depends on.
         accumulate: batches per optimizer step.
         stop_at_nonfinite: whether a NaN or infinite training loss is an error.
+        fast: how a body that does not train is run; None runs it as it is.
     """
 
     state: State
@@ -73,6 +76,7 @@ class Parts:
     seed: int = 0
     accumulate: int = 1
     stop_at_nonfinite: bool = True
+    fast: FastBody | None = None
 
 
 def run_fit(parts: Parts, callbacks: Sequence[Callback], history: History) -> None:
@@ -84,8 +88,8 @@ def run_fit(parts: Parts, callbacks: Sequence[Callback], history: History) -> No
         Exception: whatever a hook, the model or the data raises, after ``on_error``, ``after_fit``.
     """
     state, started = parts.state, []
-    state.optimizer.zero_grad(set_to_none=True)
-    with kept_generators(state.device):
+    clear_gradients(state.optimizer)
+    with kept_generators(state.device), fast_body(state.model, parts.fast, training=True):
         try:
             for callback in callbacks:
                 started.append(callback)
@@ -111,7 +115,8 @@ def run_fit(parts: Parts, callbacks: Sequence[Callback], history: History) -> No
 def evaluate(parts: Parts, loader: BatchLoader) -> dict[str, float]:
     """Compute ``valid_loss`` and the metrics over one loader, without hooks."""
     try:
-        _Loop(parts, ()).phase(Phase.VALID, loader)
+        with fast_body(parts.state.model, parts.fast, training=False):
+            _Loop(parts, ()).phase(Phase.VALID, loader)
     finally:
         _leave(parts)
     return dict(parts.state.metrics)
@@ -154,6 +159,8 @@ class _Loop:
         self.parts, self.state = parts, parts.state
         self.hooks = {hook: overriders(callbacks, hook) for hook in HOOKS}
         self.group_batches = self.group_samples = 0
+        self.loader: BatchLoader | None = None
+        self.n_repeating = 0
         self.guard = FiniteGuard(self.state) if parts.stop_at_nonfinite else None
 
     def call(self, hook: str) -> None:
@@ -193,28 +200,26 @@ class _Loop:
 
     def run_batches(self, loader: BatchLoader, train: bool) -> None:
         state = self.state
-        batches = loader.batches(state.progress.epoch_key if train else 0)
-        try:
-            with torch.set_grad_enabled(train):
-                for loaded, is_last in _with_last(batches):
-                    if train:
-                        self.train_batch(loaded, is_last)
-                    else:
-                        self.valid_batch(loaded)
-                    if state.stop_reason is not None:
-                        break
-        finally:
-            close = getattr(batches, "close", None)
-            if close is not None:
-                close()
+        self.loader, self.n_repeating = loader, 0
+        changed = train and bool(self.parts.pipeline.tfms)
+        if isinstance(loader, RepeatingLoader) and not changed:
+            self.n_repeating = loader.n_repeating
+        epoch = state.progress.epoch_key if train else 0
+        with torch.set_grad_enabled(train), batches_of(loader, epoch) as batches:
+            for loaded, is_last in _with_last(batches):
+                if train:
+                    self.train_batch(loaded, is_last)
+                else:
+                    self.valid_batch(loaded)
+                if state.stop_reason is not None:
+                    break
 
     def train_batch(self, loaded: Loaded, is_last: bool) -> None:
         state, parts = self.state, self.parts
         progress = state.progress
         seed_generators(parts.seed, progress.batches_seen, state.device)
         progress.batches_seen += 1
-        keys = SampleKeys(parts.seed, progress.epoch_key, loaded.indices)
-        state.open_batch(parts.pipeline.prepare(loaded, keys=keys), loaded.indices)
+        self.open_batch(loaded, SampleKeys(parts.seed, progress.epoch_key, loaded.indices))
         try:
             self.forward_and_loss()
             if self.guard is not None:
@@ -229,7 +234,7 @@ class _Loop:
 
     def valid_batch(self, loaded: Loaded) -> None:
         state = self.state
-        state.open_batch(self.parts.pipeline.prepare(loaded, keys=None), loaded.indices)
+        self.open_batch(loaded, None)
         try:
             self.forward_and_loss()
             for metric in self.parts.metrics:
@@ -237,6 +242,12 @@ class _Loop:
         except SkipBatch:
             pass
         self.end_batch()
+
+    def open_batch(self, loaded: Loaded, keys: SampleKeys | None) -> None:
+        batch = self.parts.pipeline.prepare(loaded, keys=keys)
+        self.state.open_batch(batch, loaded.indices)
+        if self.n_repeating and self.parts.fast is not None:
+            self.parts.fast.announce(batch.x, self.loader, self.n_repeating, loaded.indices)
 
     def end_batch(self) -> None:
         self.state.progress.batches_done += 1
@@ -305,14 +316,14 @@ class _Loop:
 
     def drop_group(self) -> None:
         """Begin a group of batches anew, without gradients."""
-        self.state.optimizer.zero_grad(set_to_none=True)
+        clear_gradients(self.state.optimizer)
         self.group_batches = self.group_samples = 0
 
     def closure(self) -> Tensor:
         """Compute loss and gradients again, for optimizers that ask for it within one step."""
         state, parts = self.state, self.parts
         with torch.enable_grad():
-            state.optimizer.zero_grad(set_to_none=True)
+            clear_gradients(state.optimizer)
             with parts.precision.forward_context():
                 preds = parts.task.forward(state.model, state.batch)
             loss = parts.task.loss(_full(preds), state.batch)

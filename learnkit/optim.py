@@ -30,6 +30,20 @@ def sgd(groups: Sequence[ParamGroup], /) -> Optimizer:
     return torch.optim.SGD(list(groups), lr=1e-3, momentum=0.9)
 
 
+def clear_gradients(optimizer: Optimizer) -> None:
+    """Let go of all gradients.
+
+    As ``zero_grad(set_to_none=True)``, without its entry in the profiler, which costs a small net
+    more than the work.
+    """
+    if type(optimizer).zero_grad is not Optimizer.zero_grad:
+        optimizer.zero_grad(set_to_none=True)  # it has more to do
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+
+
 def match_layouts(optimizer: Optimizer) -> None:
     """Give the optimizer's state the memory order of its parameters.
 

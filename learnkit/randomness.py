@@ -41,6 +41,9 @@ def key_of(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
+_STEP = key_of("step")
+
+
 def _mix_array(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     state = state + np.uint64(_GAMMA)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(_M1)
@@ -91,7 +94,7 @@ def seed_generators(seed: int, step: int, device: torch.device) -> None:
     Dropout, user transforms and anything else that draws from torch's global generator becomes a
     pure function of (seed, step). ``torch.manual_seed`` would do the same but visits every backend.
     """
-    value = mix(seed, key_of("step"), step)
+    value = mix(seed, _STEP, step)
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(value)

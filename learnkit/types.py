@@ -1,7 +1,8 @@
 """The words that travel between modules, as types. Knows torch and numpy only."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -53,6 +54,27 @@ class BatchLoader(Protocol):
 
     def describe(self, index: int) -> str:
         """Name one sample for a message: its file, or ``sample 7``."""
+
+
+@contextmanager
+def batches_of(loader: BatchLoader, epoch: int = 0) -> Iterator[Iterator[Loaded]]:
+    """Give the batches of one epoch inside the block, and free what they need on leaving it."""
+    batches = loader.batches(epoch)
+    try:
+        yield batches
+    finally:
+        close = getattr(batches, "close", None)  # a loader of the user's may return a plain one
+        if close is not None:
+            close()
+
+
+@runtime_checkable
+class RepeatingLoader(Protocol):
+    """A loader that can say that its samples are the same in every epoch."""
+
+    @property
+    def n_repeating(self) -> int:
+        """How many samples the indices count; 0 when they are not the same in every epoch."""
 
 
 ParamGroup: TypeAlias = dict[str, Any]

@@ -9,11 +9,13 @@ from learnkit import models
 from learnkit.callback import Callback
 from learnkit.callbacks import CSVLog, EarlyStopping, GradientClip, SaveBest
 from learnkit.checks import Callbacks
-from learnkit.data.augment import Transforms, get_transforms
+from learnkit.compiled import CompileMode
+from learnkit.data.augment import RandomErasing
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.geometry import RandomResizedCrop
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.presets import Transforms, aug_transforms, get_transforms
 from learnkit.data.untar import URLs, untar_data
 from learnkit.errors import ModelError
 from learnkit.history import History
@@ -41,6 +43,7 @@ __all__ = [
     "Normalize",
     "Prediction",
     "Predictor",
+    "RandomErasing",
     "RandomResizedCrop",
     "SaveBest",
     "SkipBatch",
@@ -49,6 +52,7 @@ __all__ = [
     "URLs",
     "accuracy",
     "adamw",
+    "aug_transforms",
     "cnn_learner",
     "error_rate",
     "get_transforms",
@@ -73,6 +77,7 @@ def cnn_learner(
     dropout: float | None = None,
     normalize: bool = True,
     train_bn: bool | None = None,
+    compile: bool | CompileMode = False,
     callbacks: Callbacks = (),
     cbs: Callbacks = (),
     precision: PrecisionName | Precision = "auto",
@@ -97,6 +102,7 @@ def cnn_learner(
         train_bn: whether the body's BatchNorm layers train. False, the default with pretrained
             weights, keeps their scales and statistics as they came, frozen or not; True trains
             them in a frozen body too, as fastai does, which takes the gradient through all of it.
+        compile: as in `Learner`.
         callbacks: as in `Learner`.
         cbs: short for ``callbacks``.
         precision: as in `Learner`.
@@ -145,5 +151,6 @@ def cnn_learner(
         seed=seed,
         normalize=Normalize(backbone.mean, backbone.std) if normalize else None,
         train_bn=False if train_bn is None and weights is not None else train_bn,
+        compile=compile,
     )
     return learn.freeze() if weights is not None else learn

@@ -15,7 +15,7 @@ from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.errors import DataError, ExportError
 from learnkit.export import ImageInputs, ModelCard
-from learnkit.inference import Prediction, Predictor, load_learner, predict_loader
+from learnkit.inference import Prediction, Predictor, load_learner
 from learnkit.learner import Learner
 
 CLASSES = ("blue", "green", "red")
@@ -100,7 +100,7 @@ def test_an_unreadable_photo_of_a_folder_is_left_out_with_a_warning(
 ) -> None:
     bad = photo_folder / "valid" / "red" / "red_0.jpg"
     bad.write_bytes(b"no photo")
-    with pytest.warns(UserWarning, match=f"^skipped: .*{re.escape(str(bad))}") as warned:
+    with pytest.warns(UserWarning, match=f"^An image is left out: {re.escape(str(bad))}") as warned:
         answers = predictor.predict_folder(photo_folder / "valid")
     assert len(answers) == 5
     assert len(warned) == 1
@@ -179,7 +179,7 @@ def test_a_loader_that_gives_nothing_is_an_error() -> None:
     )
     loader: Any = Empty()
     with pytest.raises(DataError) as caught:
-        predict_loader(learn.model, learn.pipeline, loader)
+        learn.get_preds(loader)
     assert str(caught.value) == "the loader gave no batch, so there is nothing to predict."
 
 

@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from learnkit import models
 from learnkit.callback import Callback
 from learnkit.callbacks.early_stopping import EarlyStopping
-from learnkit.data.augment import get_transforms
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.presets import get_transforms
 from learnkit.data.source import ImageSource
 from learnkit.errors import MetricError, ModelError, MonitorError, NonFiniteLossError
 from learnkit.inference import Prediction

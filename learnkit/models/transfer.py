@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from learnkit.errors import ModelError
 from learnkit.models.backbone import Backbone, ParameterGroups, Weights
 from learnkit.models.catalogue import is_known
-from learnkit.models.head import fastai_head, plain_head
+from learnkit.models.fast_body import FastBody
+from learnkit.models.head import ConcatPool, MeanPool, fastai_head, plain_head
 from learnkit.models.seeded import seeded
 from learnkit.names import checked_keywords, did_you_mean
 
@@ -26,6 +27,7 @@ class CnnModel(nn.Module):
     Attributes:
         body: gives maps (B, C, h, w).
         head: gives logits from them.
+        fast: runs the body while it is in use; None else.
         backbone: what the body was built from.
         spec: plain values from which ``build_from_spec`` rebuilds the model, or None when the
             backbone or the head is not of the library's own.
@@ -39,15 +41,30 @@ class CnnModel(nn.Module):
         self.head = head
         self.backbone = backbone
         self.spec = spec
+        self.fast: FastBody | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, n_classes)."""
-        logits: Tensor = self.head(self.body(x))
+        if self.fast is None or not self.fast.fits(self.body, x):
+            logits: Tensor = self.head(self.body(x))
+            return logits
+        pool, rest = _after_pool(self.head)
+        logits = self.fast.features(self.body, pool, x)
+        for module in rest:
+            logits = module(logits)
         return logits
 
     def layer_groups(self) -> ParameterGroups:
         """Return the parameters in three groups: early body, late body, head."""
         return [*self.backbone.layer_groups(self.body), list(self.head.parameters())]
+
+
+def _after_pool(head: nn.Module) -> tuple[nn.Module | None, list[nn.Module]]:
+    """Split a head of learnkit's into its pooling, which learns nothing, and the rest."""
+    modules = list(head) if type(head) is nn.Sequential else []
+    if modules and type(modules[0]) in (ConcatPool, MeanPool) and not head._forward_hooks:
+        return modules[0], modules[1:]
+    return None, [head]
 
 
 @checked_keywords

@@ -1,0 +1,127 @@
+"""torch.compile on request: one shape, a warm-up that is timed, and a way back when it fails.
+
+Only batches of the full size go through the compiled model, so that a smaller last one does not
+make torch compile again. Knows no loop and no learner.
+"""
+
+import time
+from typing import Final, Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor, nn
+
+from learnkit.data.warn import warn_user
+from learnkit.names import did_you_mean
+from learnkit.precision import Precision
+from learnkit.task import Task
+from learnkit.types import Batch
+
+CompileMode: TypeAlias = Literal["default", "reduce-overhead", "max-autotune"]
+_MODES: Final[tuple[str, ...]] = get_args(CompileMode)
+
+
+def check_compile(wanted: object) -> CompileMode | None:
+    """Return the mode that ``compile=`` asks for, or None.
+
+    Raises:
+        ValueError: for anything but a bool or a mode of torch.compile.
+    """
+    if isinstance(wanted, bool) or wanted is None:
+        return "default" if wanted else None
+    for mode in get_args(CompileMode):
+        if wanted == mode:
+            return mode  # type: ignore[no-any-return]
+    raise ValueError(
+        f"compile must be True, False or one of {', '.join(_MODES)}; got {wanted!r}."
+        f"{did_you_mean(str(wanted), _MODES)}"
+    )
+
+
+class CompiledTask:
+    """A task whose model is compiled for batches of ``batch_size``.
+
+    Args:
+        task: what a step computes.
+        mode: of ``torch.compile``.
+        batch_size: the one size that is compiled.
+    """
+
+    def __init__(self, task: Task, mode: CompileMode, batch_size: int) -> None:
+        self._task, self._mode, self._batch_size = task, mode, batch_size
+        self._compiled: nn.Module | None = None
+        self._failed = False
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the model's raw predictions."""
+        x: object = batch.x  # a loader of the user's may give a dict or a tuple
+        full = isinstance(x, Tensor) and len(x) == self._batch_size
+        return self._task.forward(self._of(model) if full else model, batch)
+
+    def loss(self, preds: Tensor, batch: Batch) -> Tensor:
+        """Return the task's loss."""
+        return self._task.loss(preds, batch)
+
+    def check(self, preds: Tensor, batch: Batch) -> None:
+        """Check as the task does."""
+        self._task.check(preds, batch)
+
+    @property
+    def activation(self) -> str:
+        """The task's activation."""
+        return self._task.activation
+
+    def activate(self, preds: Tensor) -> Tensor:
+        """Activate as the task does."""
+        return self._task.activate(preds)
+
+    def warm_up(self, model: nn.Module, batch: Batch, precision: Precision) -> str:
+        """Compile for training and for validation now, and say how long it took.
+
+        The model's buffers are put back and no gradient stays. When it fails, one warning says
+        why, and everything goes on without torch.compile.
+
+        Args:
+            model: in training mode.
+            batch: a full one, as the model sees it.
+            precision: in which numbers.
+        """
+        if self._failed:
+            return "not compiled"
+        if len(batch.x) != self._batch_size:
+            return f"not compiled: no batch has {self._batch_size} samples"
+        began = time.perf_counter()
+        kept = {name: value.clone() for name, value in model.named_buffers()}
+        try:
+            self._run_once(model, batch, precision)
+        except Exception as error:  # compilers fail in every way
+            self._failed, self._compiled = True, None
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            warn_user(f"torch.compile failed, so the fit goes on without it: {reason}")
+            return "not compiled"
+        finally:
+            with torch.no_grad():
+                for name, value in model.named_buffers():
+                    value.copy_(kept[name])
+            model.zero_grad(set_to_none=True)
+        return f"compiled in {time.perf_counter() - began:.1f} s"
+
+    def _run_once(self, model: nn.Module, batch: Batch, precision: Precision) -> None:
+        modes = [module.training for module in model.modules()]
+        try:
+            with precision.forward_context():
+                preds = self.forward(model, batch)
+            self.loss(preds.float(), batch).backward()  # type: ignore[no-untyped-call, unused-ignore]
+            model.eval()
+            with torch.no_grad(), precision.forward_context():
+                self.forward(model, batch)
+        finally:
+            for module, training in zip(model.modules(), modes, strict=True):
+                module.training = training
+
+    def _of(self, model: nn.Module) -> nn.Module:
+        if self._failed:
+            return model
+        if self._compiled is None:
+            made = torch.compile(model, dynamic=False, mode=self._mode)
+            self._compiled = made if isinstance(made, nn.Module) else model
+        return self._compiled
