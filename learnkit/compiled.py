@@ -49,6 +49,7 @@ class CompiledTask:
     def __init__(self, task: Task, mode: CompileMode, batch_size: int) -> None:
         self._task, self._mode, self._batch_size = task, mode, batch_size
         self._compiled: nn.Module | None = None
+        self._source: nn.Module | None = None
         self._failed = False
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -87,11 +88,14 @@ class CompiledTask:
         """
         if self._failed:
             return "not compiled"
+        if model is not self._source:
+            self._compiled, self._source = None, model
         if len(batch.x) != self._batch_size:
             return f"not compiled: no batch has {self._batch_size} samples"
         began = time.perf_counter()
         kept = {name: value.clone() for name, value in model.named_buffers()}
         try:
+            self._compile(model)
             self._run_once(model, batch, precision)
         except Exception as error:  # compilers fail in every way
             self._failed, self._compiled = True, None
@@ -101,7 +105,8 @@ class CompiledTask:
         finally:
             with torch.no_grad():
                 for name, value in model.named_buffers():
-                    value.copy_(kept[name])
+                    if name in kept:
+                        value.copy_(kept[name])
             model.zero_grad(set_to_none=True)
         return f"compiled in {time.perf_counter() - began:.1f} s"
 
@@ -118,10 +123,11 @@ class CompiledTask:
             for module, training in zip(model.modules(), modes, strict=True):
                 module.training = training
 
-    def _of(self, model: nn.Module) -> nn.Module:
-        if self._failed:
-            return model
+    def _compile(self, model: nn.Module) -> None:
         if self._compiled is None:
             made = torch.compile(model, dynamic=False, mode=self._mode)
             self._compiled = made if isinstance(made, nn.Module) else model
-        return self._compiled
+
+    def _of(self, model: nn.Module) -> nn.Module:
+        """Return what `warm_up` compiled; before it, and for any other model, the model itself."""
+        return self._compiled if self._compiled is not None and model is self._source else model

@@ -90,6 +90,7 @@ class Predictor:
         self.precision, _ = choose_precision(precision, self.device, model)
         pipeline = BatchPipeline(device=self.device, normalize=_normalize(card.inputs))
         self._engine = Engine(self.model, pipeline, self.precision, fast or FastBody())
+        self._engine.prepare()
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Losses, metrics, gradients' norms and the weights themselves stay fp32 in all of
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ Closure: TypeAlias = Callable[[], Tensor]
 
 # Below this many parameters the casts of autocast cost more than the multiplications they speed up.
 SMALL_MODEL = 1_000_000
+
+
+_NOTHING: Final = nullcontext()
 
 
 class Precision(Protocol):
@@ -63,7 +66,7 @@ class Plain:
         """Autocast for bf16, nothing for fp32."""
         if self.name == "bf16":
             return torch.autocast(self.device_type, dtype=torch.bfloat16)
-        return nullcontext()
+        return _NOTHING
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients of ``loss``."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from learnkit.data.batch import BatchPipeline
 from learnkit.errors import DataError
-from learnkit.models.fast_body import FastBody, fast_body
+from learnkit.models.fast_body import FastBody, HasFastBody, fast_body
 from learnkit.precision import Precision
 from learnkit.randomness import SampleKeys
 from learnkit.types import BatchLoader, Loaded, batches_of
@@ -40,6 +40,12 @@ class Engine(NamedTuple):
     pipeline: BatchPipeline
     precision: Precision
     fast: FastBody
+
+    def prepare(self) -> None:
+        """Do ahead what the first batch would wait for, so that threads may share the engine."""
+        if isinstance(self.model, HasFastBody):
+            with self.precision.forward_context():
+                self.fast.prepare(self.model.body, self.pipeline.device)
 
     def run(
         self,

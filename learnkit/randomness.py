@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +30,26 @@ def mix(*keys: int) -> int:
     """Return a well-mixed integer in [0, 2**63) that depends on every key and on their order."""
     state = 0
     for key in keys:
-        state = (state ^ (key & _WORD)) + _GAMMA & _WORD
-        state = (state ^ state >> 30) * _M1 & _WORD
-        state = (state ^ state >> 27) * _M2 & _WORD
-        state ^= state >> 31
+        state = _mixed(state, key)
     return state >> 1
+
+
+def _mixed(state: int, key: int) -> int:
+    state = (state ^ (key & _WORD)) + _GAMMA & _WORD
+    state = (state ^ state >> 30) * _M1 & _WORD
+    state = (state ^ state >> 27) * _M2 & _WORD
+    return state ^ state >> 31
+
+
+@lru_cache(maxsize=8)
+def _before_step(seed: int) -> int:
+    """Return the state of ``mix(seed, key_of("step"), step)`` before the step, which changes."""
+    return _mixed(_mixed(0, seed), key_of("step"))
 
 
 def key_of(name: str) -> int:
     """Return a stable integer for a name, to keep the draws of different users apart."""
     return zlib.crc32(name.encode())
-
-
-_STEP = key_of("step")
 
 
 def _mix_array(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -94,7 +102,7 @@ def seed_generators(seed: int, step: int, device: torch.device) -> None:
     Dropout, user transforms and anything else that draws from torch's global generator becomes a
     pure function of (seed, step). ``torch.manual_seed`` would do the same but visits every backend.
     """
-    value = mix(seed, _STEP, step)
+    value = _mixed(_before_step(seed), step) >> 1
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(value)

@@ -19,6 +19,8 @@ from learnkit.types import Batch, BatchLoader
 
 T = TypeVar("T")
 
+LOSSES_AT_ONCE = 128  # kept one by one before they are added up
+
 
 class Phase(Enum):
     """Which half of an epoch is running."""
@@ -94,6 +96,7 @@ class State:
         "_loss",
         "_loss_samples",
         "_loss_sum",
+        "_losses",
         "_optimizer",
         "_phase",
         "_preds",
@@ -134,6 +137,7 @@ class State:
         self._stop_reason: str | None = None
         self._loss_sum: Tensor | None = None
         self._loss_samples = 0
+        self._losses: list[tuple[Tensor, int]] = []
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -190,6 +194,7 @@ class State:
 
         Reading it as a number waits for the device: do so a few times a second, not every step.
         """
+        self._add_up()
         return self._loss_sum / self._loss_samples if self._loss_sum is not None else None
 
     @property
@@ -217,6 +222,7 @@ class State:
     def open_phase(self, phase: Phase, *, batches: int) -> None:
         """Begin a phase of ``batches`` batches."""
         self._phase, self._loss_sum, self._loss_samples = phase, None, 0
+        self._losses.clear()
         self.progress.batches_done, self.progress.batches_planned = 0, batches
 
     def open_batch(self, batch: Batch, indices: IntArray) -> None:
@@ -225,11 +231,20 @@ class State:
 
     def add_loss(self, loss: Tensor, samples: int) -> None:
         """Add a batch's mean loss, weighted by its samples, without waiting for the device."""
-        if self._loss_sum is None:
-            self._loss_sum = loss.detach() * samples
-        else:
-            self._loss_sum.add_(loss.detach(), alpha=samples)
-        self._loss_samples += samples
+        self._losses.append((loss.detach(), samples))
+        if len(self._losses) >= LOSSES_AT_ONCE:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        """Take the losses that were added into the sum: one operation for many steps."""
+        if not self._losses:
+            return
+        losses, samples = zip(*self._losses, strict=True)
+        self._losses.clear()
+        values = torch.stack(losses)
+        added = (values * torch.tensor(samples, dtype=values.dtype).to(values.device)).sum()
+        self._loss_sum = added if self._loss_sum is None else self._loss_sum + added
+        self._loss_samples += sum(samples)
 
     def close_batch(self) -> None:
         """End a batch: its fields are gone, and with them the graph."""

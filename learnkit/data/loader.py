@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from learnkit.data.caches import CacheMode, Caches
 from learnkit.data.cores import default_workers
@@ -38,7 +39,7 @@ class _Job(NamedTuple):
     """One batch in the making."""
 
     indices: IntArray
-    pixels: RGB  # (B, H, W, 3), filled by the workers
+    pixels: Tensor  # uint8 (B, H, W, 3), filled by the workers
     parts: list["Future[Failures]"]
 
 
@@ -202,21 +203,22 @@ class ImageLoader:
         self, indices: IntArray, epoch: int, submit: Callable[..., "Future[Failures]"]
     ) -> _Job:
         pixels = self._room(len(indices))
+        out = pixels.numpy()
         n_draws = RandomResizedCrop.n_draws if self._crop else 0
         draws = uniforms(mix(self._plan.seed, key_of("crop"), epoch), indices, n_draws)
         # two parts for each worker, so that none waits long for the slowest
         step = -(-len(indices) // (2 * max(1, self._workers)))
         parts = [
-            submit(self._fill, pixels[a : a + step], indices[a : a + step], draws[a : a + step], a)
+            submit(self._fill, out[a : a + step], indices[a : a + step], draws[a : a + step], a)
             for a in range(0, len(indices), step)
         ]
         return _Job(indices, pixels, parts)
 
-    def _room(self, n: int) -> RGB:
+    def _room(self, n: int) -> Tensor:
         shape = (n, *self._size, 3)
         if self._pinned:  # torch itself uses such memory again, once the copy to the GPU is done
-            return torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
-        return self._memory.array(shape, np.uint8)
+            return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        return self._memory.tensor(shape, np.uint8)
 
     def _finish(self, job: _Job) -> Iterator[Loaded]:
         """Wait for a batch; give it without the images that could not be read."""
@@ -226,9 +228,9 @@ class ImageLoader:
             self._skip(int(indices[place]), why)
         if failures:
             kept = np.setdiff1d(np.arange(len(indices)), list(failures))
-            indices, pixels = indices[kept], pixels[kept]
+            indices, pixels = indices[kept], pixels[torch.from_numpy(kept)]
         if len(indices) >= self._needed(len(job.indices)):
-            x = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+            x = pixels.permute(0, 3, 1, 2)
             y = torch.from_numpy(self._labels[indices])
             yield Loaded(Batch(x, y), indices)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from learnkit.errors import ModelError
 from learnkit.models.backbone import Backbone, ParameterGroups, Weights
 from learnkit.models.catalogue import is_known
-from learnkit.models.fast_body import FastBody
+from learnkit.models.fast_body import FastBody, has_hooks
 from learnkit.models.head import ConcatPool, MeanPool, fastai_head, plain_head
 from learnkit.models.seeded import seeded
 from learnkit.names import checked_keywords, did_you_mean
@@ -45,14 +45,22 @@ class CnnModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, n_classes)."""
-        if self.fast is None or not self.fast.fits(self.body, x):
-            logits: Tensor = self.head(self.body(x))
-            return logits
+        fast = self.fast  # once: another thread may take it away
+        if fast is not None and fast.fits(self.body, x):
+            return self._from_features(fast, x)
+        logits: Tensor = self.head(self.body(x))
+        return logits
+
+    def _from_features(self, fast: FastBody, x: Tensor) -> Tensor:
         pool, rest = _after_pool(self.head)
-        logits = self.fast.features(self.body, pool, x)
+        logits = fast.features(self.body, pool, x)
         for module in rest:
             logits = module(logits)
         return logits
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along; nobody runs the copy's body in another way."""
+        return {**self.__dict__, "fast": None}
 
     def layer_groups(self) -> ParameterGroups:
         """Return the parameters in three groups: early body, late body, head."""
@@ -62,9 +70,10 @@ class CnnModel(nn.Module):
 def _after_pool(head: nn.Module) -> tuple[nn.Module | None, list[nn.Module]]:
     """Split a head of learnkit's into its pooling, which learns nothing, and the rest."""
     modules = list(head) if type(head) is nn.Sequential else []
-    if modules and type(modules[0]) in (ConcatPool, MeanPool) and not head._forward_hooks:
-        return modules[0], modules[1:]
-    return None, [head]
+    pools = bool(modules) and type(modules[0]) in (ConcatPool, MeanPool)
+    if not pools or has_hooks(head) or has_hooks(modules[0]):
+        return None, [head]
+    return modules[0], modules[1:]
 
 
 @checked_keywords
