@@ -205,9 +205,15 @@ class LearnerBase:
     def _warmed_up(self, compiled: CompiledTask) -> str:
         """Compile before the first epoch, so that its time is that of training."""
         with kept_generators(self.device), batches_of(self.data.train_dl) as batches:
-            batch = self.pipeline.prepare(next(batches), keys=None)
-            train_mode(self.model)
-            return compiled.warm_up(self.model, batch, self.precision)
+            first = next(batches, None)
+            if first is None:
+                return "not compiled: there is no batch"
+            try:
+                train_mode(self.model)
+                batch = self.pipeline.prepare(first, keys=None)
+                return compiled.warm_up(self.model, batch, self.precision)
+            finally:
+                self.model.eval()
 
     def _engine(self) -> Engine:
         return Engine(self.model, self.pipeline, self.precision, self._fast)

@@ -1,6 +1,7 @@
 """Imports go one way, down the data path; nothing heavy is imported before it is used."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,13 @@ def test_nobody_inside_a_package_imports_its_own_init(module: str) -> None:
     if "." in module and not module.endswith("__init__"):
         assert own not in edges(module)
         assert "__init__" not in edges(module)
+
+
+def test_the_page_of_the_architecture_shows_these_layers() -> None:
+    text = (PACKAGE.parent / "ARCHITECTURE.md").read_text()
+    table = text.partition("## The layers")[2].split("```")[1].strip()
+    rows = [re.split(r" {2,}", line)[0].replace("/*", "") for line in table.splitlines()]
+    assert [set(re.split(" · |, ", row)) for row in rows] == [set(layer) for layer in LAYERS[1:]]
 
 
 def test_there_are_no_cycles() -> None:

@@ -1,6 +1,5 @@
 """Precision: in which numbers a step is computed, and why."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -126,23 +125,23 @@ def test_a_closure_is_handed_on_in_fp32_and_refused_in_fp16() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "large", "capability", "amx", "expected"),
+    ("device", "large", "capability", "units", "expected"),
     [
-        (CUDA, False, (9, 0), True, ("fp32", "a small model gains nothing from less")),
-        (CPU, False, (9, 0), True, ("fp32", "a small model gains nothing from less")),
-        (CUDA, True, (8, 0), False, ("bf16", "this GPU multiplies bf16 natively")),
-        (CUDA, True, (9, 0), False, ("bf16", "this GPU multiplies bf16 natively")),
+        (CUDA, False, (9, 0), "AMX", ("fp32", "a small model gains nothing from less")),
+        (CPU, False, (9, 0), "AMX", ("fp32", "a small model gains nothing from less")),
+        (CUDA, True, (8, 0), None, ("bf16", "this GPU multiplies bf16 natively")),
+        (CUDA, True, (9, 0), None, ("bf16", "this GPU multiplies bf16 natively")),
         (
             CUDA,
             True,
             (7, 5),
-            False,
+            None,
             ("fp16", "this GPU (capability 7.5) has fp16 but no bf16 units"),
         ),
-        (CUDA, True, (6, 1), True, ("fp32", "this CUDA gains nothing from less")),
-        (CPU, True, (9, 0), True, ("bf16", "this CPU has AMX")),
-        (CPU, True, (9, 0), False, ("fp32", "this CPU gains nothing from less")),
-        (MPS, True, (9, 0), True, ("fp32", "this MPS gains nothing from less")),
+        (CUDA, True, (6, 1), "AMX", ("fp32", "this CUDA gains nothing from less")),
+        (CPU, True, (9, 0), "AMX", ("bf16", "this CPU multiplies bf16 natively (AMX)")),
+        (CPU, True, (9, 0), None, ("fp32", "this CPU gains nothing from less")),
+        (MPS, True, (9, 0), "AMX", ("fp32", "this MPS gains nothing from less")),
     ],
 )
 def test_auto_takes_what_the_hardware_is_fast_in(
@@ -150,24 +149,35 @@ def test_auto_takes_what_the_hardware_is_fast_in(
     device: torch.device,
     large: bool,
     capability: tuple[int, int],
-    amx: bool,
+    units: str | None,
     expected: tuple[str, str],
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: amx)
+    monkeypatch.setattr(precision, "_bf16_units", lambda: units)
     monkeypatch.setattr(precision, "Fp16", lambda device_type: Plain("fp16", device_type))
     chosen, reason = choose_precision("auto", device, Large() if large else nn.Linear(2, 2))
     assert (chosen.name, reason) == expected
 
 
-@pytest.mark.parametrize(("probe", "expected"), [(lambda: True, True), (lambda: False, False)])
-def test_the_question_for_amx_is_torchs_own(
-    monkeypatch: pytest.MonkeyPatch, probe: Callable[[], bool], expected: bool
+@pytest.mark.parametrize(
+    ("amx", "avx", "expected"),
+    [
+        (True, True, "AMX"),
+        (False, True, "AVX512-BF16"),
+        (None, True, "AVX512-BF16"),
+        (False, False, None),
+        (None, None, None),
+    ],
+)
+def test_what_a_cpu_has_is_torchs_own_answer(
+    monkeypatch: pytest.MonkeyPatch, amx: bool | None, avx: bool | None, expected: str | None
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", probe, raising=False)
-    assert precision._cpu_has_amx() is expected
-    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
-    assert precision._cpu_has_amx() is False
+    """None stands for a release of torch that cannot be asked."""
+    for name, answer in (("_is_amx_tile_supported", amx), ("_is_avx512_bf16_supported", avx)):
+        monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer, raising=False)
+        if answer is None:
+            monkeypatch.delattr(torch.cpu, name)
+    assert precision._bf16_units() == expected
 
 
 @pytest.mark.parametrize("name", ["fp32", "bf16", "fp16"])

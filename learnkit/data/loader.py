@@ -147,6 +147,7 @@ class ImageLoader:
         Raises:
             DataError: when so few images can be read that there is no batch.
         """
+        self._images.open()  # here, so that a warning points at the user's line, not at a thread
         plan = self._plan.batches(epoch)
         given = start
         for loaded in self._load_all(self._after(plan, start), epoch):

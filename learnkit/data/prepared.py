@@ -4,6 +4,7 @@ Called from many threads at once. Knows no labels, no epochs and no random numbe
 crop needs are given.
 """
 
+import threading
 from collections.abc import Sequence
 
 from learnkit.data.cache import ImageCache
@@ -42,13 +43,22 @@ class PreparedImages:
     ) -> None:
         self._source, self._size, self._resize, self._crop = source, size, resize, crop
         self._short = working_short(size)
-        self._cache = self._opened(caches)
+        self._caches = caches
+        self._cache: ImageCache | None = None
+        self._lock = threading.Lock()
 
-    def _opened(self, caches: Caches) -> ImageCache:
+    def open(self) -> ImageCache:
+        """Return the cache, made when it is asked for first: to list a folder needs none."""
+        with self._lock:
+            if self._cache is None:
+                self._cache = self._opened()
+            return self._cache
+
+    def _opened(self) -> ImageCache:
         height, width = self._size
         # nobody knows their aspect before they are read; 4:3 is what cameras make
         each = height * width * 3 if self._crop is None else self._short * self._short * 4
-        return caches.open(
+        return self._caches.open(
             source_key=lambda: self._source.key,
             n=len(self._source),
             each=each,
@@ -62,13 +72,14 @@ class PreparedImages:
         Raises:
             DataError: when it cannot be read.
         """
+        cache = self._cache if self._cache is not None else self.open()
         stamp = self._source.stamp(index)
-        image = self._cache.get(index, stamp)
+        image = cache.get(index, stamp)
         if image is None:
             image = shrink(self._source.load(index, self._short), self._short)
             if self._crop is None:
                 image = fit_image(image, self._size, self._resize)
-            image = self._cache.put(index, stamp, image)
+            image = cache.put(index, stamp, image)
         return image
 
     def put_into(self, out: RGB, index: int, draws: Sequence[float]) -> None:

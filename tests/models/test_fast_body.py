@@ -188,7 +188,7 @@ def test_every_hook_is_called_for_every_batch(
         calls.append(place)
 
     fast = FastBody()
-    gradient = "backward" in kind and "body" in place
+    gradient = "backward" in kind and place != "a layer of the head"
     with fast_body(model, fast, training=False):
         fast.announce(x, OWNER, 4, places(0, 1, 2, 3))
         model(x)
@@ -275,6 +275,20 @@ def test_a_fused_optimizer_is_noticed_between_two_predictions_of_an_unfrozen_mod
         close(after, model(x))
     assert set(counted) == {0}, "torch counts what a fused optimizer does; drop the detour"
     assert (after - before).abs().max() > 0.1
+
+
+def test_a_fused_optimizer_is_noticed_when_the_body_is_frozen_after_it(
+    model: CnnModel, x: Tensor
+) -> None:
+    model.requires_grad_(True)
+    fast = FastBody()
+    with torch.no_grad(), fast_body(model, fast, training=False):
+        model(x)
+    moved_by_fused(model, x)
+    model.body.requires_grad_(False)
+    with torch.no_grad(), fast_body(model, fast, training=False):
+        found = model(x)
+    close(found, model(x).detach())
 
 
 @pytest.mark.parametrize("given", [True, False])
