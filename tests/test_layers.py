@@ -164,7 +164,8 @@ def test_importing_a_module_changes_nothing_outside_it(module: str) -> None:
         for node in tree.body
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ]
-    assert calls == []
+    # undone at the end of the imports: see test_importing_leaves_the_garbage_collector_as_it_was
+    assert calls == (["gc.disable()"] if module == "__init__" else [])
 
 
 def test_the_test_sees_what_it_should(tmp_path: Path) -> None:

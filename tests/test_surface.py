@@ -130,3 +130,12 @@ def test_importing_learnkit_loads_nothing_heavy() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert [name for name in json.loads(done.stdout) if name in HEAVY] == []
+
+
+def test_importing_leaves_the_garbage_collector_as_it_was() -> None:
+    code = "import gc; {}import learnkit; print(gc.isenabled())"
+    for before, expected in (("", "True"), ("gc.disable(); ", "False")):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(before)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected
