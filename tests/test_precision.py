@@ -160,6 +160,23 @@ def test_auto_takes_what_the_hardware_is_fast_in(
 
 
 @pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ("AMX", ("bf16", "this CPU multiplies bf16 natively (AMX)")),
+        ("AVX512-BF16", ("fp32", "depthwise convolutions gain nothing from less on this CPU")),
+    ],
+)
+def test_depthwise_convolutions_stay_fp32_without_amx(
+    monkeypatch: pytest.MonkeyPatch, units: str, expected: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(precision, "_bf16_units", lambda: units)
+    chosen, reason = choose_precision(
+        "auto", CPU, nn.Sequential(Large(), nn.Conv2d(4, 4, 3, groups=4))
+    )
+    assert (chosen.name, reason) == expected
+
+
+@pytest.mark.parametrize(
     ("amx", "avx", "expected"),
     [
         (True, True, "AMX"),
