@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from learnkit.data.batch import BatchPipeline
 from learnkit.errors import DataError
-from learnkit.models.fast_body import FastBody, HasFastBody, fast_body
+from learnkit.models.fast_body import FastBody, fast_body, has_fast_body
 from learnkit.precision import Precision
 from learnkit.randomness import SampleKeys
 from learnkit.types import BatchLoader, Loaded, batches_of
@@ -43,7 +43,7 @@ class Engine(NamedTuple):
 
     def prepare(self) -> None:
         """Do ahead what the first batch would wait for, so that threads may share the engine."""
-        if isinstance(self.model, HasFastBody):
+        if has_fast_body(self.model):
             with self.precision.forward_context():
                 self.fast.prepare(self.model.body, self.pipeline.device)
 

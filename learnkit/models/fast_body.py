@@ -13,7 +13,7 @@ pass those by: fused optimizers, after which `fast_body` counts for them, and wr
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
@@ -27,12 +27,19 @@ FEATURES_LIMIT: Final = 256 << 20  # bytes of remembered features
 Stamp: TypeAlias = tuple[Any, ...]
 
 
-@runtime_checkable
 class HasFastBody(Protocol):
     """A model that asks its ``fast``, if it has one, before it runs its body."""
 
     body: nn.Module
     fast: "FastBody | None"
+
+
+def has_fast_body(model: object) -> TypeGuard[HasFastBody]:
+    """Say whether a model is such a one.
+
+    Not by ``isinstance``, which since Python 3.12 does not see the parts of an ``nn.Module``.
+    """
+    return hasattr(model, "fast") and isinstance(getattr(model, "body", None), nn.Module)
 
 
 @dataclass
@@ -167,7 +174,7 @@ def fast_body(model: nn.Module, fast: FastBody | None, *, training: bool) -> Ite
         fast: what was remembered of this model; None runs its body as it is.
         training: whether weights may move inside the block.
     """
-    if not isinstance(model, HasFastBody) or model.fast is not None:
+    if not has_fast_body(model) or model.fast is not None:
         yield
         return
     moving = _moving(model.body) if training else set()
