@@ -51,6 +51,7 @@ TINY = Backbone("tiny", TinySource())
 @pytest.fixture(autouse=True)
 def shapes() -> list[tuple[int, ...]]:
     """Shapes of the batches that passed a body."""
+    assert TINY.n_features  # measured once in a process, with a picture of its own
     SHAPES.clear()
     return SHAPES
 
