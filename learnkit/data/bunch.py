@@ -3,9 +3,10 @@
 Knows no model and no device. Images have more to say: see ``image_bunch``.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from torch.utils.data import DataLoader, Dataset
 
@@ -22,6 +23,9 @@ from learnkit.data.torch_loader import TorchLoader
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
 from learnkit.types import Batch, BatchLoader, LossFn
+
+if TYPE_CHECKING:
+    from learnkit.data.doctor.report import DataReport
 
 AnyLoader: TypeAlias = BatchLoader | DataLoader[Any]
 
@@ -63,6 +67,38 @@ class DataBunch:
         if loader is None:
             raise DataError("There is no validation batch: this data has no valid_dl.")
         return next(iter(loader))
+
+    @checked_keywords
+    def check(self, *, max_imbalance: float = 10.0, show: bool = True) -> "DataReport":
+        """Say what is wrong with the data: print a table, and return it as values.
+
+        Reads all batches of epoch 0. Finds samples that are in two parts or have two labels, NaN
+        and infinity, labels that are no class, and classes that are missing or rare. Where the
+        loaders read image files, these are checked instead: see ``ImageDataBunch.check``.
+
+        Args:
+            max_imbalance: a class may have so many times the samples of another.
+            show: whether the table is printed.
+
+        Example:
+            ``report = data.check()``
+        """
+        return self._check(show, max_imbalance=max_imbalance)
+
+    def _check(self, show: bool, **options: Any) -> "DataReport":
+        # here, as whoever only trains needs none of it
+        from learnkit.data.doctor.loaders import check_loaders
+        from learnkit.data.doctor.options import CheckOptions
+
+        report = check_loaders(
+            {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl},
+            title=type(self).__name__,
+            classes=self.classes,
+            options=CheckOptions(**options),
+        )
+        if show:
+            sys.stdout.write(f"{report}\n")
+        return report
 
     @classmethod
     @checked_keywords

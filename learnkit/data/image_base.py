@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import torch
 from torch.utils.data import Dataset
+from typing_extensions import override
 
 from learnkit.data.batch import BatchPipeline
 from learnkit.data.bunch import DataBunch
@@ -33,6 +34,9 @@ from learnkit.errors import DataError
 from learnkit.names import checked_keywords
 from learnkit.randomness import SampleKeys
 from learnkit.types import BatchLoader, LossFn
+
+if TYPE_CHECKING:
+    from learnkit.data.doctor.report import DataReport
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -162,6 +166,49 @@ class ImageBunchBase(DataBunch):
             batch_tfms=batch_tfms,
             seed=seed,
             size=(shape[2], shape[3]),
+        )
+
+    @override
+    @checked_keywords
+    def check(
+        self,
+        *,
+        near: int | None = 64,
+        min_side: int = 32,
+        max_aspect: float = 5.0,
+        max_imbalance: float = 10.0,
+        show: bool = True,
+    ) -> "DataReport":
+        """Say what is wrong with the images: print a table, and return it as values.
+
+        Reads every file once. Finds images that training and validation share, byte for byte or
+        nearly, images under two labels, files that cannot be read or are named as another format,
+        tiny, long, blank and turned ones, and classes that are missing or rare. Images that are no
+        files are checked as batches: see ``DataBunch.check``.
+
+        Near duplicates are looked for where the extra ``doctor`` is installed; a note in the report
+        says so where it is not.
+
+        Args:
+            near: bits of 256 in which the perceptual hashes of near duplicates may differ; None
+                does not look for any.
+            min_side: pixels; an image whose short side has fewer is tiny.
+            max_aspect: an image whose long side is more times the short one is extreme.
+            max_imbalance: a class may have so many times the images of another.
+            show: whether the table is printed.
+
+        Raises:
+            DataError: for an option that cannot be used.
+
+        Example:
+            ``report = data.check()``
+        """
+        return self._check(
+            show,
+            near=near,
+            min_side=min_side,
+            max_aspect=max_aspect,
+            max_imbalance=max_imbalance,
         )
 
     @checked_keywords
