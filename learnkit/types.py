@@ -57,9 +57,11 @@ class BatchLoader(Protocol):
 
 
 @contextmanager
-def batches_of(loader: BatchLoader, epoch: int = 0) -> Iterator[Iterator[Loaded]]:
+def batches_of(
+    loader: BatchLoader, epoch: int = 0, *, start: int = 0
+) -> Iterator[Iterator[Loaded]]:
     """Give the batches of one epoch inside the block, and free what they need on leaving it."""
-    batches = loader.batches(epoch)
+    batches = loader.batches(epoch, start=start) if start else loader.batches(epoch)
     try:
         yield batches
     finally:
@@ -75,6 +77,21 @@ class RepeatingLoader(Protocol):
     @property
     def n_repeating(self) -> int:
         """How many samples the indices count; 0 when they are not the same in every epoch."""
+
+
+Identity: TypeAlias = dict[str, str | int | float | bool | None]
+
+
+@runtime_checkable
+class IdentifiedLoader(Protocol):
+    """A loader that can say what its batches depend on."""
+
+    @property
+    def identity(self) -> Identity:
+        """Plain values for JSON; loaders that have the same ones give the same batches.
+
+        The same in every process, and wherever the files lie.
+        """
 
 
 ParamGroup: TypeAlias = dict[str, Any]

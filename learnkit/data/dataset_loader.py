@@ -6,20 +6,23 @@ Knows nothing of images; for image files ``loader`` is several times faster.
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import cached_property
 from typing import Any, Final
 
 from torch.utils.data import Dataset
 
 from learnkit.data.fetch import KeyedDataset, collate, kept_globals
 from learnkit.data.forking import useful_processes
+from learnkit.data.identity import dataset_digest, dataset_name
 from learnkit.data.in_memory import tensors_of
 from learnkit.data.order import EpochPlan
+from learnkit.data.processes import StalledError, StartError
 from learnkit.data.warn import warn_user
-from learnkit.data.worker_pool import StalledError, WorkerPool
+from learnkit.data.worker_pool import WorkerPool
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
 from learnkit.randomness import IntArray
-from learnkit.types import Batch, Loaded
+from learnkit.types import Batch, Identity, Loaded
 
 # Seconds: what takes less is not worth processes, each of which has to be forked (about 20 ms) and
 # sends its batches through shared memory.
@@ -68,6 +71,7 @@ class DatasetLoader:
         self._dataset, self._keyed = dataset, KeyedDataset(dataset, seed)
         self._in_memory = tensors_of(dataset)
         self._measures = num_workers is None and self._in_memory is None
+        self._forked = False  # processes that nobody asked for
         by_processes = bool(num_workers) and self._in_memory is None
         self._pool = WorkerPool(self._keyed, num_workers or 0) if by_processes else None
 
@@ -80,6 +84,21 @@ class DatasetLoader:
     def n_samples(self) -> int:
         """Samples in one epoch."""
         return self._plan.n_samples
+
+    @property
+    def identity(self) -> Identity:
+        """What decides the batches; see ``types.IdentifiedLoader`` and ``dataset_digest``."""
+        return dict(self._identity)
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return {
+            "kind": type(self).__name__,
+            "samples": self._plan.n,
+            **self._plan.identity,
+            "dataset": dataset_name(self._dataset),
+            "data": dataset_digest(self._dataset),
+        }
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -109,13 +128,11 @@ class DatasetLoader:
                     for loaded in fetched:
                         place += 1
                         yield loaded
-            except StalledError as error:
+            except (StalledError, StartError) as error:
+                if not self._forked or self._pool.has_given:
+                    raise  # they were asked for, or it is not the fork that they do not stand
                 self._pool = None
-                warn_user(
-                    f"The processes that fetch samples gave nothing: {error}. From here on the "
-                    "calling process fetches them. A library that this dataset uses may not "
-                    "stand forking; num_workers=0 does without."
-                )
+                warn_user(f"{error} From here on the calling process fetches them.")
 
     def _fetched(self, indices: IntArray, epoch: int) -> Batch:
         if self._in_memory is not None:
@@ -133,7 +150,8 @@ class DatasetLoader:
             workers = useful_processes(self._dataset, batch, len(self))
             # a library whose threads did not survive the fork would else keep all waiting
             patience = _PATIENCE + 20 * seconds
-            self._pool = WorkerPool(self._keyed, workers, timeout=patience) if workers else None
+            self._pool = WorkerPool(self._keyed, workers, patience=patience) if workers else None
+            self._forked = True
 
 
 def _length_of(dataset: Dataset[Any]) -> int:

@@ -5,7 +5,7 @@ one. They are set from (seed, epoch, index) before each sample and put back afte
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset, default_collate, get_worker_info
 
 from learnkit.data.decode import decode_any
 from learnkit.errors import DataError
@@ -51,19 +51,33 @@ class KeyedDataset(Dataset[tuple[Any, Any]]):
     """A map-style dataset asked by (epoch, index); small, so that workers get it at little cost.
 
     Each sample is a pure function of (seed, epoch, index), whichever process fetches it.
+
+    Attributes:
+        at: one number: the index that is being fetched, else -1. Others may put memory here that
+            they can look into when the process has died.
     """
 
     def __init__(self, dataset: Dataset[Any], seed: int) -> None:
         self._dataset, self._seed = dataset, seed
+        self.at: MutableSequence[int] | memoryview = [-1]
 
     def __getitem__(self, key: Key) -> tuple[Any, Any]:
         epoch, index = key
+        self.at[0] = index
         seed_globals(self._seed, key_of("sample"), epoch, index)
         try:
             sample = self._dataset[index]
         except Exception as error:
             error.add_note(f"while loading {self._name(index)}")
             raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # would end a worker process, and its reason be lost
+            if get_worker_info() is None:
+                raise
+            raise RuntimeError(
+                f"{self._name(index)} raised {type(error).__name__}: {error}"
+            ) from error
         if not isinstance(sample, tuple | list) or len(sample) != 2:
             raise DataError(
                 f"{self._name(index)} is {_shown(sample)}. Let the dataset give pairs (x, y)."
@@ -74,7 +88,9 @@ class KeyedDataset(Dataset[tuple[Any, Any]]):
                 f"{self._name(index)} has the label {y!r}. Let the dataset give the number of the "
                 f"class."
             )
-        return (_pil_to_tensor(x) if isinstance(x, Image.Image) else x), y
+        x = _pil_to_tensor(x) if isinstance(x, Image.Image) else x
+        self.at[0] = -1
+        return x, y
 
     def _name(self, index: int) -> str:
         return f"sample {index} of {type(self._dataset).__name__}"

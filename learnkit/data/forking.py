@@ -52,13 +52,18 @@ def may_fork(dataset: object) -> bool:
     share: an open file, whose position they would move for each other, a database, a lock, a
     tensor on a GPU.
     """
-    method = multiprocessing.get_start_method(allow_none=True)
     return (
-        (method or multiprocessing.get_all_start_methods()[0]) == "fork"
+        start_method() == "fork"
         and not multiprocessing.current_process().daemon
         and threading.current_thread() is threading.main_thread()
         and _can_be_shared(dataset)
     )
+
+
+def start_method() -> str:
+    """Return how processes are started unless told otherwise: ``"fork"``, ``"spawn"``, ..."""
+    method = multiprocessing.get_start_method(allow_none=True)
+    return method or multiprocessing.get_all_start_methods()[0]
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from learnkit.data.geometry import Resize
 from learnkit.data.image_base import ImageBunchBase, PathLike
 from learnkit.data.items import existing_folder
 from learnkit.data.labels import label_by_func, label_by_regex
-from learnkit.data.loader import OnError
 from learnkit.data.options import ImageOptions, Size, Tfms
 from learnkit.data.sides import names_below, sides_of_folders, sides_of_paths, sides_of_rows
+from learnkit.data.skipped import OnError
 from learnkit.data.table import Column, DataFrameLike, as_table, read_csv, read_rows
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
@@ -44,7 +44,8 @@ class ImageDataBunch(ImageBunchBase):
         cache: where decoded images are kept: ``"auto"`` in memory, or when they are too many in a
             file of the user's cache folder; ``"ram"`` or ``"disk"`` one of the two, None neither.
         errors: ``"skip"`` leaves out images that cannot be read, with one warning that names each;
-            ``"raise"`` stops at the first.
+            more than 5 % of a side, and more than one image, are an error in the first epoch. A
+            number in [0, 1] allows another share; ``"raise"`` stops at the first.
         valid_pct: the fraction held out for validation.
         stratified: hold out the same fraction of every class.
 

@@ -34,9 +34,10 @@ def is_image_name(name: str) -> bool:
 def list_images(folder: str | os.PathLike[str]) -> FileNames:
     """List every image under ``folder``, as sorted relative paths with ``/``.
 
-    Hidden files and folders are left out. Links are followed, unless they lead back up. The list
-    of a large folder is kept for the next call, which then only looks whether anything was added,
-    removed or renamed.
+    Hidden files and folders are left out. Links to folders are followed, unless they lead back up.
+    Whatever else has an image's name is listed, a link that leads nowhere too: whoever reads it
+    will say what is wrong with it. The list of a large folder is kept for the next call, which then
+    only looks whether anything was added, removed or renamed.
 
     Returns:
         The paths, as a sequence that holds a million of them in about 30 MB.
@@ -45,7 +46,7 @@ def list_images(folder: str | os.PathLike[str]) -> FileNames:
         DataError: when the folder does not exist or cannot be read.
     """
     root = existing_folder(folder)
-    rule = " ".join(sorted(IMAGE_SUFFIXES))
+    rule = " ".join(["all but folders:", *sorted(IMAGE_SUFFIXES)])
     kept = read_index(root, rule)
     if kept is not None:
         return kept
@@ -92,7 +93,7 @@ def _images_and_folders(folder: Path, prefix: str, seen: Seen) -> tuple[list[str
                     names.append(f"{entry.name}/")
                     if entry.is_symlink() or os.name == "nt":  # which has links of another kind
                         links.add(names[-1])
-                elif is_image_name(entry.name) and _is_file(entry):
+                elif is_image_name(entry.name):
                     names.append(entry.name)
     except OSError as error:
         raise _unreadable(folder, error) from error
@@ -109,13 +110,6 @@ def _target(link: "os.DirEntry[str]") -> os.stat_result | None:
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_file()
     except OSError:  # a link that leads to itself
         return False
 
@@ -139,7 +133,7 @@ def list_folders(folder: Path) -> list[str]:
 
 def has_loose_images(folder: Path) -> bool:
     """Say whether there are images directly in a folder."""
-    return any(is_image_name(entry.name) and _is_file(entry) for entry in _entries(folder))
+    return any(is_image_name(entry.name) and not _is_dir(entry) for entry in _entries(folder))
 
 
 def existing_folder(path: str | os.PathLike[str], *, expected: str = "") -> Path:

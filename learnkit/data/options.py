@@ -10,8 +10,9 @@ from learnkit.data.augment import BatchTransform
 from learnkit.data.caches import MODES, CacheMode, Caches
 from learnkit.data.geometry import RandomResizedCrop, Resize
 from learnkit.data.items import Items
-from learnkit.data.loader import ImageLoader, OnError
+from learnkit.data.loader import ImageLoader
 from learnkit.data.presets import Transforms, default_transforms
+from learnkit.data.skipped import OnError, allowed_share
 from learnkit.data.torchvision_tfms import is_torchvision, mixing_part, name_of, parts_of
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
@@ -169,7 +170,7 @@ class ImageOptions:
         num_workers: decoding threads; None leaves it to the loader.
         seed: of order, crops, transforms and the split.
         cache: where decoded images are kept; one budget for all loaders.
-        errors: what to do with an image that cannot be read.
+        errors: what to do with images that cannot be read.
     """
 
     size: tuple[int, int]
@@ -203,9 +204,7 @@ class ImageOptions:
         if cache not in MODES:
             hint = did_you_mean(str(cache), [mode for mode in MODES if mode])
             raise DataError(f"cache must be 'auto', 'ram', 'disk' or None: found {cache!r}.{hint}")
-        if errors not in get_args(OnError):
-            hint = did_you_mean(str(errors), get_args(OnError))
-            raise DataError(f"errors must be 'skip' or 'raise': found {errors!r}.{hint}")
+        allowed_share(errors)
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise DataError(f"seed must be a whole number: found {seed!r}.")
         return cls(

@@ -7,6 +7,7 @@ import numpy as np
 
 from learnkit.errors import DataError
 from learnkit.randomness import IntArray, permutation
+from learnkit.types import Identity
 
 
 def batch_bounds(n: int, batch_size: int, *, train: bool, drop_last: bool = False) -> list[int]:
@@ -69,6 +70,16 @@ class EpochPlan:
     def n_samples(self) -> int:
         """Samples in one epoch, which ``drop_last`` may make fewer than ``n``."""
         return self.bounds[-1]
+
+    @property
+    def identity(self) -> Identity:
+        """What decides which samples are in which batch, but for their number."""
+        return {
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+            "seed": self.seed,
+        }
 
     def __len__(self) -> int:
         """Batches in one epoch."""

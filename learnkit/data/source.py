@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from stat import S_ISDIR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import Protocol
 
 from learnkit.data.decode import ImageLike, decode, decode_any
@@ -55,23 +56,38 @@ class FileSource:
         return len(self._names)
 
     @property
+    def root(self) -> Path:
+        """The folder that the names start from."""
+        return self._root
+
+    @property
     def key(self) -> str:
         """The folder and all names in it, as a digest."""
-        names = self._names if isinstance(self._names, FileNames) else FileNames.of(self._names)
-        return f"{self._root.absolute()} {names.digest()}"
+        return f"{self._root.absolute()} {self.names_digest}"
+
+    @property
+    def names_digest(self) -> str:
+        """The SHA-256 of all names, the same wherever the folder is."""
+        return FileNames.of(self._names).digest()
 
     def describe(self, index: int) -> str:
         """Return the path of file ``index``."""
         return str(self._root / self._names[index])
 
     def stamp(self, index: int) -> int:
-        """Return a number made of the file's size and times of change."""
+        """Return a number made of the file's size and times of change.
+
+        Raises:
+            DataError: when there is no file of that name, or something that must not be opened: a
+                pipe would keep its reader waiting for ever.
+        """
+        path = os.path.join(self._begins, self._names[index])  # noqa: PTH118  # names may be absolute
         try:
-            stat = os.stat(self._begins + self._names[index])  # noqa: PTH116
-        except OSError as error:
-            name = self.describe(index)
-            decode(name)  # says why it cannot be read
-            raise DataError(f"{name} cannot be read as an image: {error.strerror}.") from error
+            stat = os.stat(path)  # noqa: PTH116
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, _why_missing(path, error)) from None
+        if not S_ISREG(stat.st_mode):
+            raise _unreadable(path, _kind_of(stat.st_mode))
         return mix(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) | 1
 
     def load(self, index: int, min_short: int) -> RGB:
@@ -102,3 +118,22 @@ class ItemSource:
     def load(self, index: int, min_short: int) -> RGB:
         """Decode or convert item ``index``."""
         return decode_any(self._items[index], min_short=min_short)
+
+
+def _unreadable(path: str, reason: str) -> DataError:
+    return DataError(f"{path} cannot be read as an image: {reason}.")
+
+
+def _kind_of(mode: int) -> str:
+    if S_ISDIR(mode):
+        return "it is a folder"
+    kind = "pipe" if S_ISFIFO(mode) else "socket" if S_ISSOCK(mode) else "device"
+    return f"it is a {kind}, not a file"
+
+
+def _why_missing(path: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        if os.path.islink(path):  # noqa: PTH114
+            return f"it is a link to {os.readlink(path)}, which does not exist"  # noqa: PTH115
+        return "the file does not exist"
+    return getattr(error, "strerror", None) or str(error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from learnkit.data.fetch import kept_globals, seed_globals
+from learnkit.data.identity import dataset_digest, dataset_name
+from learnkit.data.processes import drop_dead
 from learnkit.errors import DataError
 from learnkit.randomness import key_of
-from learnkit.types import Batch, Loaded
+from learnkit.types import Batch, Identity, Loaded
 
 
 class TorchLoader:
@@ -60,6 +63,26 @@ class TorchLoader:
             n = self._len * (per_batch or 1)
         return min(n, self._len * per_batch) if per_batch and self._dl.drop_last else n
 
+    @property
+    def identity(self) -> Identity:
+        """What decides the batches, as far as the DataLoader says."""
+        return dict(self._identity)
+
+    @cached_property
+    def _identity(self) -> Identity:
+        sampler = self._dl.batch_sampler if self._dl.batch_size is None else self._dl.sampler
+        return {
+            "kind": type(self).__name__,
+            "samples": self.n_samples,
+            "batches": self._len,
+            "batch_size": self.batch_size,
+            "drop_last": self._dl.drop_last,
+            "seed": self._seed,
+            "sampler": type(sampler).__name__,
+            "dataset": dataset_name(self._dl.dataset),
+            "data": dataset_digest(self._dl.dataset),
+        }
+
     def __len__(self) -> int:
         return self._len
 
@@ -80,6 +103,8 @@ class TorchLoader:
 
         Raises:
             DataError: when the DataLoader gives anything but pairs.
+            RuntimeError: within five seconds, when one of its processes died. One that stands still
+                is waited for until the DataLoader's own ``timeout``, which is for ever by default.
         """
         keys = self._seed, key_of("torch loader"), epoch
         with _kept(self._generators()) as generators:
@@ -88,6 +113,7 @@ class TorchLoader:
                 for generator in generators:
                     generator.manual_seed(torch.default_generator.initial_seed())
                 _set_epoch(self._dl, epoch)
+                drop_dead(self._dl)
                 iterator = iter(self._dl)
             place = first = 0
             while (batch := self._next(iterator, (*keys, place))) is not None:

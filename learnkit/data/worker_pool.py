@@ -4,37 +4,24 @@ Built on torch's DataLoader: its processes, shared memory and pinning, with a pl
 each epoch. Knows nothing of when processes are of use.
 """
 
-from collections.abc import Generator, Iterator
-from typing import Any, Final
+from collections.abc import Generator
+from typing import Final
 
 import torch
-from torch.utils.data import DataLoader
 
-from learnkit.data.fetch import Key, KeyedDataset, collate
+from learnkit.data.fetch import KeyedDataset, collate
 from learnkit.data.forking import quiet_fork
+from learnkit.data.processes import Plan, WatchedLoader, WorkersError, end_processes
+from learnkit.data.warn import warn_user
 from learnkit.randomness import IntArray
 from learnkit.types import Loaded
+
+PATIENCE: Final = 300.0
+"""Seconds without a batch until that is an error."""
 
 _NOTE: Final = (
     "in a process that fetches samples; num_workers=0 fetches them in the calling process instead"
 )
-
-
-class StalledError(RuntimeError):
-    """The processes gave nothing for longer than the timeout."""
-
-
-class _Plan:
-    """The batches of the epoch to come, for a DataLoader that stays."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[Key]] = []
-
-    def __iter__(self) -> Iterator[list[Key]]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
 
 
 class WorkerPool:
@@ -45,69 +32,63 @@ class WorkerPool:
     Args:
         keyed: the dataset.
         workers: how many, at least 1.
-        timeout: seconds to wait for a batch; 0 waits as long as the processes live.
+        patience: seconds to wait for a batch; `PATIENCE` by default.
+
+    Attributes:
+        has_given: whether they ever gave a batch.
     """
 
-    def __init__(self, keyed: KeyedDataset, workers: int, *, timeout: float = 0.0) -> None:
-        self._keyed, self.workers, self._timeout = keyed, workers, timeout
-        self._plan = _Plan()
-        self._staying: DataLoader[Any] | None = None
-        self._busy = False
+    def __init__(self, keyed: KeyedDataset, workers: int, *, patience: float | None = None) -> None:
+        self._keyed, self.workers = keyed, workers
+        self._patience = PATIENCE if patience is None else patience
+        self._staying: WatchedLoader | None = None
+        self._busy = self.has_given = False
 
     def batches(self, plan: list[IntArray], epoch: int) -> Generator[Loaded, None, None]:
         """Give the batches of a plan, fetched ahead; a batch on a GPU's machine is pinned.
 
         Raises:
             Exception: whatever the dataset raised, with its traceback in the message.
-            RuntimeError: when a process died.
-            StalledError: when nothing came in time.
+            WorkersError: when a process died, nothing came in time, or they cannot be started.
         """
-        staying = not self._busy
-        if staying:
-            self._staying = self._staying or self._processes(self._plan, stay=True)
-            own, loader = self._plan, self._staying
-        else:  # a second pass while one is open would take over its processes
-            own = _Plan()
-            loader = self._processes(own, stay=False)
+        staying = not self._busy  # a second pass while one is open would take over its processes
+        loader = self._stayed() if staying else self._processes(stay=False)
         self._busy, fetched = True, None
         try:
-            own.batches = [[(epoch, index) for index in one.tolist()] for one in plan]
+            loader.plan.batches = [[(epoch, index) for index in one.tolist()] for one in plan]
             with quiet_fork():
                 fetched = iter(loader)
             for indices, batch in zip(plan, fetched, strict=True):
+                self.has_given = True
                 yield Loaded(batch, indices)
-        except Exception as error:
+        except GeneratorExit:
+            raise  # they go on with the next epoch
+        except BaseException as error:
             self._staying = None if staying else self._staying
-            _end(loader._iterator if fetched is None else fetched)
-            raise _explained(error) from None
+            end_processes(loader._iterator if fetched is None else fetched)
+            if isinstance(error, Exception) and not isinstance(error, WorkersError):
+                error.add_note(_NOTE)
+            raise error from None
         finally:
             self._busy = not staying
 
-    def _processes(self, plan: _Plan, *, stay: bool) -> DataLoader[Any]:
-        return DataLoader(
+    def _stayed(self) -> WatchedLoader:
+        """Return the processes that stay, new ones where one died since the last epoch."""
+        if self._staying is not None and (died := self._staying.dead()):
+            warn_user(f"{died} No batch was waited for, so nothing is lost; others are started.")
+            end_processes(self._staying._iterator)
+            self._staying = None
+        self._staying = self._staying or self._processes(stay=True)
+        return self._staying
+
+    def _processes(self, *, stay: bool) -> WatchedLoader:
+        return WatchedLoader(
             self._keyed,
-            batch_sampler=plan,
+            Plan(),
+            workers=self.workers,
+            patience=self._patience,
             collate_fn=collate,
-            num_workers=self.workers,
             persistent_workers=stay,
             pin_memory=torch.cuda.is_available(),
-            timeout=self._timeout,
             generator=torch.Generator(),  # else torch draws from the caller's
         )
-
-
-def _end(processes: Any) -> None:
-    """End processes of which one failed or died; the next pass starts others.
-
-    Left to the garbage collector, which finds them in a cycle with the error's frames, it takes
-    them five seconds, as their pipes are collected first.
-    """
-    if processes is not None:
-        processes._shutdown_workers()
-
-
-def _explained(error: Exception) -> Exception:
-    if isinstance(error, RuntimeError) and str(error).startswith("DataLoader timed out"):
-        return StalledError(str(error))
-    error.add_note(_NOTE)
-    return error

@@ -1,5 +1,6 @@
 import os
 import random
+import signal
 import time
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 import torch
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from learnkit.data import dataset_loader, forking
+from learnkit.data import dataset_loader, forking, processes, worker_pool
 from learnkit.data.dataset_loader import DatasetLoader
+from learnkit.data.processes import DiedError, StalledError, StartError
 from learnkit.errors import DataError
+from tests.in_time import in_time
 
 
 class Noisy(Dataset[tuple[torch.Tensor, int]]):
@@ -98,16 +101,16 @@ class Slow(Noisy):
         return x, os.getpid()
 
 
-def processes(batches: Any) -> list[set[int]]:
+def fetchers(batches: Any) -> list[set[int]]:
     return [set(one.batch.y.tolist()) for one in batches]
 
 
 def test_after_a_slow_first_batch_processes_fetch_the_others_and_later_epochs() -> None:
     loader = make(Slow())
-    first, *rest = processes(loader.batches(0))
+    first, *rest = fetchers(loader.batches(0))
     assert first == {os.getpid()}
     assert len(rest) == 2
-    assert all(os.getpid() not in found for found in [*rest, *processes(loader.batches(1))])
+    assert all(os.getpid() not in found for found in [*rest, *fetchers(loader.batches(1))])
 
 
 def test_what_a_batch_holds_does_not_depend_on_who_fetches_it(
@@ -165,25 +168,89 @@ class Hanging(Noisy):
         return super().__getitem__(index)
 
 
-def test_processes_that_hang_are_given_up_for_the_calling_process(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes for every dataset that is asked whether it needs them, and one second for them."""
     monkeypatch.setattr(dataset_loader, "SLOW_BATCH", 0.0)
-    monkeypatch.setattr(dataset_loader, "_PATIENCE", 0.3)
-    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(dataset_loader, "_PATIENCE", 1.0)
+    monkeypatch.setattr(worker_pool, "PATIENCE", 1.0)
+    monkeypatch.setattr(processes, "_POLL", 0.2)
     monkeypatch.setattr(forking, "MOST_PROCESSES", 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_processes_that_hang_are_given_up_for_the_calling_process() -> None:
     loader, expected = make(Hanging()), facts(make(Noisy()).batches(0))
-    with pytest.warns(UserWarning, match="gave nothing") as warned:
+    with in_time(), pytest.warns(UserWarning, match="gave nothing") as warned:
         assert facts(loader.batches(0)) == expected
     said = str(warned[0].message)
-    assert said.startswith(
-        "The processes that fetch samples gave nothing: DataLoader timed out after 0.3"
-    )
+    assert said.startswith("The processes that fetch samples gave nothing for ")
+    assert f'is at: File "{__file__}", line ' in said
     assert said.endswith(
-        " seconds. From here on the calling process fetches them. A library that this dataset "
-        "uses may not stand forking; num_workers=0 does without."
+        "A library that the dataset uses may not stand forking. num_workers=0 fetches samples in "
+        "the calling process instead. From here on the calling process fetches them."
     )
     assert facts(loader.batches(0)) == expected
+
+
+class HangingLater(Noisy):
+    """Hangs at one sample, whoever asks, after others were given."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        if index == 9:
+            time.sleep(600)
+        return super().__getitem__(index)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("workers", [1, None])
+def test_processes_that_hang_after_they_gave_batches_are_an_error(workers: int | None) -> None:
+    """The calling process would hang as well."""
+    loader = make(HangingLater(), shuffle=False, num_workers=workers)
+    with in_time(), pytest.raises(StalledError, match="gave nothing for"):
+        list(loader.batches(0))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_processes_that_were_asked_for_and_hang_are_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with in_time(), pytest.raises(StalledError, match="gave nothing for"):
+        list(make(Hanging(), num_workers=1).batches(0))
+
+
+class Killed(Noisy):
+    """Its process is killed at one sample, as the system does when memory runs out."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        if index == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("workers", [2, None])
+def test_a_process_that_is_killed_is_an_error(workers: int | None) -> None:
+    loader = make(Killed(), shuffle=False, num_workers=workers)
+    with in_time(), pytest.raises(DiedError, match="was killed by SIGKILL") as caught:
+        list(loader.batches(0))
+    assert "It was fetching sample 9." in str(caught.value)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_where_no_process_can_be_started_the_calling_one_fetches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    expected = facts(make(Noisy()).batches(0))
+    monkeypatch.setattr(os, "fork", refuse)
+    with pytest.warns(UserWarning, match="cannot be started") as warned:
+        assert facts(make(Noisy()).batches(0)) == expected
+    assert str(warned[0].message).endswith("From here on the calling process fetches them.")
+    with pytest.raises(StartError):
+        list(make(Noisy(), num_workers=1).batches(0))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -128,7 +128,7 @@ def test_nothing_but_seed_epoch_and_batch_decides_what_a_batch_holds(
 ) -> None:
     """Thread count, prefetching, cache, what was read before, and starting late change nothing."""
     bad = {index for index in bad if index < n - 1}
-    common: dict[str, Any] = {"batch_size": batch_size, "shuffle": shuffle, "seed": 5}
+    common: dict[str, Any] = {"batch_size": batch_size, "shuffle": shuffle, "seed": 5, "errors": 1}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plain = make(Drawn(n, bad=bad), num_workers=0, cache=None, **common)
@@ -144,6 +144,9 @@ def test_nothing_but_seed_epoch_and_batch_decides_what_a_batch_holds(
             start = min(start, len(expected))
             assert facts(other.batches(epoch, start=start)) == expected[start:]
         assert facts_or_error(other.batches(epoch)) == expected
+        if not isinstance(expected, str):  # and no good image is lost
+            seen = sorted(index for indices, _, _ in expected for index in indices)
+            assert seen == [index for index in range(n) if index not in bad]
         assert set(plain.skipped) == set(other.skipped) == bad
 
 
@@ -218,24 +221,36 @@ def test_labels_stay_with_their_images_when_one_is_left_out() -> None:
 
 
 def test_a_batch_of_which_nothing_is_left_is_not_given() -> None:
-    loader = make(Drawn(8, bad={0, 1, 2, 3}), shuffle=False)
+    loader = make(Drawn(8, bad={0, 1, 2, 3}), shuffle=False, errors=0.5)
     with pytest.warns(UserWarning, match="left out"):
         assert [one.indices.tolist() for one in loader.batches(0)] == [[4, 5, 6, 7]]
 
 
-def test_in_training_a_batch_of_which_one_sample_is_left_is_not_given() -> None:
-    order = [index for one in make(Drawn(8)).batches(0) for index in one.indices.tolist()]
-    loader = make(Drawn(8, bad=set(order[1:4])))
-    with pytest.warns(UserWarning, match="left out"):
-        assert [one.indices.tolist() for one in loader.batches(0)] == [order[4:]]
-    late = make(Drawn(8, bad=set(order[1:4])))
-    with pytest.warns(UserWarning, match="left out"):
-        assert [one.indices.tolist() for one in late.batches(0, start=1)] == []
+@pytest.mark.filterwarnings("ignore:An image is left out")
+def test_in_training_a_sample_that_is_left_alone_goes_into_the_next_batch() -> None:
+    order = [index for one in make(Drawn(12)).batches(0) for index in one.indices.tolist()]
+    bad = set(order[1:4])
+    options: dict[str, Any] = {"errors": 0.5}
+    expected = [[order[0], *order[4:8]], order[8:]]
+    loader = make(Drawn(12, bad=bad), **options)
+    assert [one.indices.tolist() for one in loader.batches(0)] == expected
+    late = make(Drawn(12, bad=bad), **options)
+    assert [one.indices.tolist() for one in late.batches(0, start=1)] == expected[1:]
+
+
+@pytest.mark.filterwarnings("ignore:An image is left out")
+def test_at_the_end_it_goes_into_the_batch_before() -> None:
+    order = [index for one in make(Drawn(12)).batches(0) for index in one.indices.tolist()]
+    bad = {*order[5:8], *order[8:12]}
+    loader = make(Drawn(12, bad=bad), errors=1.0)
+    assert [one.indices.tolist() for one in loader.batches(0)] == [order[:5]]
+    late = make(Drawn(12, bad=bad), errors=1.0)
+    assert list(late.batches(0, start=1)) == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_when_no_image_can_be_read_it_says_so(workers: int) -> None:
-    loader = make(Drawn(3, bad={0, 1, 2}), shuffle=False, num_workers=workers)
+    loader = make(Drawn(3, bad={0, 1, 2}), shuffle=False, num_workers=workers, errors=1.0)
     with pytest.warns(UserWarning, match="left out"), pytest.raises(DataError) as caught:
         list(loader.batches(0))
     assert str(caught.value) == (
@@ -258,7 +273,7 @@ def test_when_too_few_can_be_read_to_train_on_it_says_so(workers: int) -> None:
 @pytest.mark.filterwarnings("ignore:An image is left out")
 def test_only_the_images_of_the_epoch_count_among_those_that_cannot_be_read() -> None:
     """With drop_last another image stays out of each epoch; one seen before must not be counted."""
-    options: dict[str, Any] = {"batch_size": 2, "drop_last": True, "num_workers": 0}
+    options: dict[str, Any] = {"batch_size": 2, "drop_last": True, "num_workers": 0, "errors": 1.0}
     planned = [
         set(next(make(Drawn(3), **options).batches(epoch)).indices.tolist()) for epoch in (0, 1)
     ]
@@ -280,21 +295,6 @@ def test_starting_late_reads_one_image_of_each_batch_before() -> None:
     source = Drawn(12)
     list(make(source, shuffle=False, cache=None).batches(0, start=2))
     assert sorted(source.loads) == [0, 4, 8, 9, 10, 11]
-
-
-def test_a_mistake_in_the_source_comes_out_with_its_traceback_and_no_thread_stays() -> None:
-    class Wrong(Drawn):
-        def load(self, index: int, min_short: int) -> RGB:
-            if index == 6:
-                raise ZeroDivisionError("a mistake of the user's")
-            return super().load(index, min_short)
-
-    with pytest.raises(ZeroDivisionError) as caught:
-        list(make(Wrong(40), shuffle=False).batches(0))
-    assert "a mistake of the user's" in str(caught.value)
-    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    assert names[-2:] == ["get", "load"]
-    assert running_threads() == []
 
 
 def test_stopping_early_ends_the_threads_at_once() -> None:
@@ -346,7 +346,7 @@ def test_files_that_went_bad_after_listing_are_left_out(
     (photo_folder / names[2]).mkdir()
     data = (photo_folder / names[3]).read_bytes()
     (photo_folder / names[3]).write_bytes(data[:300])
-    loader = make(FileSource(photo_folder, names))
+    loader = make(FileSource(photo_folder, names), errors=0.2)
     found = [index for one in loader.batches(0) for index in one.indices.tolist()]
     assert sorted(found) == list(range(4, 24))
     assert sorted(loader.skipped) == [0, 1, 2, 3]
@@ -403,6 +403,160 @@ def test_starting_late_stops_as_well_at_an_image_that_is_looked_at() -> None:
     loader = make(Drawn(10, bad={0}), shuffle=False, errors="raise")
     with pytest.raises(DataError, match="image 0 is broken"):
         list(loader.batches(0, start=1))
+
+
+# too many of them
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("n", "bad", "errors"),
+    [(40, 2, "skip"), (10, 1, "skip"), (10, 3, 0.3), (3, 3, 1), (40, 2, 0.05)],
+)
+def test_as_many_as_allowed_are_left_out(n: int, bad: int, errors: Any, workers: int) -> None:
+    loader = make(Drawn(n, bad=set(range(bad))), shuffle=False, errors=errors, num_workers=workers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if bad == n:
+            with pytest.raises(DataError, match="None of the 3 images"):
+                list(loader.batches(0))
+        else:
+            assert sum(len(one.indices) for one in loader.batches(0)) == n - bad
+    assert sorted(loader.skipped) == list(range(bad))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_more_than_allowed_are_an_error_as_soon_as_that_is_known(workers: int) -> None:
+    """In the first epoch, at the batch that has the one too many, each named by its warning."""
+    source = Drawn(100, bad={1, 2, 5, 9, 10, 13, 50, 90})
+    loader = make(source, shuffle=False, num_workers=workers)
+    given = []
+    with pytest.warns(UserWarning, match="left out") as warned, pytest.raises(DataError) as caught:
+        given += [one.indices.tolist() for one in loader.batches(0)]
+    assert given == []
+    assert len(warned) == len(loader.skipped) == 6
+    assert str(caught.value) == (
+        "6 of 100 images cannot be read so far, more than the 5 % allowed. The first: image 1 is "
+        "broken. image 2 is broken. image 5 is broken. Check the path and its disk; `learnkit "
+        "doctor PATH` lists every such file; errors=0.2 allows 20 %."
+    )
+    assert max(source.loads) < 50
+    assert running_threads() == []
+
+
+def test_with_a_share_of_zero_a_single_one_is_too_many() -> None:
+    loader = make(Drawn(100, bad={0}), errors=0.0, shuffle=False)
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(DataError) as caught:
+        list(loader.batches(0))
+    assert str(caught.value).startswith("1 of 100 images cannot be read so far, more than the 0 %")
+
+
+def test_starting_late_counts_those_that_are_looked_at() -> None:
+    loader = make(Drawn(40, bad=set(range(8))), shuffle=False)
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(DataError, match="3 of 40"):
+        list(loader.batches(0, start=1))
+
+
+def test_files_that_go_bad_between_epochs_count_too(photo_folder: Path, names: list[str]) -> None:
+    loader = make(FileSource(photo_folder, names), shuffle=False, cache=None)
+    list(loader.batches(0))
+    for name in names[:2]:
+        (photo_folder / name).unlink()
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(DataError) as caught:
+        list(loader.batches(1))
+    first = [
+        f"{photo_folder / name} cannot be read as an image: the file does not exist."
+        for name in names[:2]
+    ]
+    assert str(caught.value) == (
+        f"2 of 24 images cannot be read so far, more than the 5 % allowed. The first: {first[0]} "
+        f"{first[1]} Check the path and its disk; `learnkit doctor {photo_folder}` lists every "
+        "such file; errors=0.2 allows 20 %."
+    )
+
+
+# threads that fail
+
+
+class Wrong(Drawn):
+    """Image 6 is a mistake of the user's."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__(40)
+        self.error = error
+
+    def load(self, index: int, min_short: int) -> RGB:
+        if index == 6:
+            raise self.error("a mistake of the user's")
+        return super().load(index, min_short)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, SystemExit, TimeoutError])
+def test_a_mistake_comes_out_with_its_traceback_and_no_thread_stays(
+    error: type[BaseException], workers: int
+) -> None:
+    with pytest.raises(error, match="a mistake of the user's") as caught:
+        list(make(Wrong(error), shuffle=False, num_workers=workers).batches(0))
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[-2:] == ["get", "load"]
+    noted = ["while loading image 6"] if issubclass(error, Exception) else []
+    assert getattr(caught.value, "__notes__", []) == noted
+    assert running_threads() == []
+
+
+def test_a_mistake_leaves_the_loader_as_good_as_it_was() -> None:
+    source = Wrong(MemoryError)
+    loader = make(source, shuffle=False)
+    with pytest.raises(MemoryError):
+        list(loader.batches(0))
+    source.load = Drawn(40).load  # type: ignore[method-assign]
+    assert facts(loader.batches(0)) == facts(make(Drawn(40), shuffle=False).batches(0))
+
+
+def test_without_threads_to_be_had_the_caller_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    expected = facts(make(Drawn(10)).batches(0))
+    loader = make(Drawn(10))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.warns(UserWarning, match="could be started") as warned:
+        found = facts(loader.batches(0))
+    assert found == expected
+    assert [str(one.message) for one in warned] == [
+        "0 of 2 decoding threads could be started: can't start new thread. Loading is slower and "
+        "gives the same."
+    ]
+
+
+def test_an_image_that_is_read_for_ever_is_named_and_then_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("learnkit.data.threads._POLL", 0.01)
+    monkeypatch.setattr("learnkit.data.threads._LINGER", 0.01)
+    monkeypatch.setattr("learnkit.data.threads.WARN_AFTER", 0.1)
+    monkeypatch.setattr("learnkit.data.threads.GIVE_UP_AFTER", 0.2)
+    let_go = threading.Event()
+
+    class Stuck(Drawn):
+        def load(self, index: int, min_short: int) -> RGB:
+            if index == 5:
+                assert let_go.wait(60)
+            return super().load(index, min_short)
+
+    batches = make(Stuck(40), shuffle=False).batches(0)
+    try:
+        assert next(batches).indices.tolist() == [0, 1, 2, 3]
+        with pytest.warns(UserWarning, match="been read") as warned, pytest.raises(DataError) as e:
+            next(batches)
+    finally:
+        let_go.set()
+    advice = "Its disk or network drive may be gone; if a file does this every time, move it away."
+    assert [str(one.message) for one in warned] == [
+        f"image 5 has been read for 0 s. After 0.2 s that is an error. {advice}"
+    ]
+    assert str(e.value) == f"image 5 has been read for 0 s. {advice}"
 
 
 # files that change

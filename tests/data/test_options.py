@@ -148,13 +148,13 @@ def test_other_options_are_checked():
         "cache must be 'auto', 'ram', 'disk' or None: found True."
     )
     assert message_of(options, errors="rise") == (
-        "errors must be 'skip' or 'raise': found 'rise'. Did you mean 'raise'?"
+        "errors must be 'skip', 'raise' or the share of unreadable images to allow, from 0 to 1: "
+        "found 'rise'. Did you mean 'raise'?"
     )
-    assert message_of(options, errors=None) == "errors must be 'skip' or 'raise': found None."
     assert message_of(options, seed="a") == "seed must be a whole number: found 'a'."
 
 
 @pytest.mark.parametrize("cache", ["auto", "ram", "disk", None])
-@pytest.mark.parametrize("errors", ["skip", "raise"])
+@pytest.mark.parametrize("errors", ["skip", "raise", 0.2])
 def test_every_cache_and_way_with_errors_is_accepted(cache, errors):
     assert options(cache=cache, errors=errors).errors == errors

@@ -1,13 +1,18 @@
+import os
 import random
+import signal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from learnkit.data.torch_loader import TorchLoader
 from learnkit.errors import DataError
+from tests.in_time import in_time
 
 
 class Noisy(Dataset[tuple[torch.Tensor, int]]):
@@ -86,6 +91,41 @@ def test_a_dataloaders_samples_are_counted_by_place() -> None:
     assert (own.batch_size, own.n_samples, len(own)) == (5, 10, 2)
     assert repr(own) == "TorchLoader(10 samples, 2 batches)"
     assert own.describe(2) == "sample 2"
+
+
+class Killed(Noisy):
+    """Its process is killed at sample 9, the first time."""
+
+    def __init__(self, how: int, marker: Path) -> None:
+        super().__init__()
+        self.how, self.marker = how, marker
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        if index == 9 and not self.marker.exists():
+            self.marker.touch()
+            if self.how:
+                os.kill(os.getpid(), self.how)
+            os._exit(0)
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, 0])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_process_that_dies_is_an_error_and_the_next_pass_is_whole(
+    persistent: bool, how: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch looks at its processes every five seconds; here more often."""
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.2,))
+    dataset = Killed(how, tmp_path / "killed")
+    dl = DataLoader(dataset, 4, num_workers=2, persistent_workers=persistent)
+    loader = TorchLoader(dl)
+    with in_time(), pytest.raises(RuntimeError, match="DataLoader worker"):
+        list(loader.batches(0))
+    with in_time():
+        assert [one.batch.y.tolist() for one in loader.batches(0)] == [
+            [0, 1, 2, 3], [4, 5, 6, 7], [8, 9]
+        ]  # fmt: skip
 
 
 def test_a_dataloader_that_does_not_give_pairs_or_has_no_length_is_named() -> None:

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from learnkit.data import processes
 from learnkit.data.fetch import KeyedDataset
 from learnkit.data.order import EpochPlan
-from learnkit.data.worker_pool import StalledError, WorkerPool
+from learnkit.data.processes import DiedError, StalledError
+from learnkit.data.worker_pool import WorkerPool
 
 PLAN = EpochPlan(10, 4, seed=3, shuffle=True)
 
@@ -84,13 +86,10 @@ def test_two_passes_at_once_do_not_mix() -> None:
 def test_a_process_that_dies_is_an_error_and_the_next_pass_starts_others() -> None:
     deadly = pool(Deadly())
     for _ in range(2):
-        with pytest.raises(RuntimeError) as caught:
+        with pytest.raises(DiedError, match="was killed by SIGKILL") as caught:
             list(deadly.batches(PLAN.batches(0), 0))
-        assert "DataLoader worker (pid" in str(caught.value)
-        assert caught.value.__notes__ == [
-            "in a process that fetches samples; num_workers=0 fetches them in the calling process "
-            "instead"
-        ]
+        assert getattr(caught.value, "__notes__", []) == []
+        assert multiprocessing.active_children() == []
 
 
 def test_an_error_that_cannot_be_made_anew_still_brings_its_traceback() -> None:
@@ -111,14 +110,50 @@ def test_after_an_error_the_processes_end_at_once() -> None:
 
 
 def test_nothing_in_time_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.1)
-    with pytest.raises(StalledError) as caught:
-        list(pool(Sleepy(), timeout=0.3).batches(PLAN.batches(0), 0))
-    assert str(caught.value) == "DataLoader timed out after 0.3 seconds"
+    monkeypatch.setattr(processes, "_POLL", 0.1)
+    stalling = pool(Sleepy(), patience=0.3)
+    with pytest.raises(StalledError, match=r"gave nothing for 0 s\."):
+        list(stalling.batches(PLAN.batches(0), 0))
+    assert (stalling.has_given, stalling._staying) == (False, None)
+
+
+def test_processes_that_died_with_nothing_to_do_are_replaced() -> None:
+    staying = pool(Drawn(), 2)
+    expected = [facts(pool(Drawn()).batches(PLAN.batches(epoch), epoch)) for epoch in (0, 1)]
+    assert facts(staying.batches(PLAN.batches(0), 0)) == expected[0]
+    assert staying.has_given
+    before = multiprocessing.active_children()
+    (pid, _) = sorted(each.pid or 0 for each in before)
+    os.kill(pid, signal.SIGKILL)
+    for each in before:
+        if each.pid == pid:
+            each.join()
+    with pytest.warns(UserWarning, match="others are started") as warned:
+        assert facts(staying.batches(PLAN.batches(1), 1)) == expected[1]
+    assert [str(one.message) for one in warned] == [
+        f"Process {pid}, which fetches samples, was killed by SIGKILL, as the system does when "
+        "memory runs out: fewer num_workers or a smaller batch_size take less of it. No batch was "
+        "waited for, so nothing is lost; others are started."
+    ]
+    after = {each.pid for each in multiprocessing.active_children()}
+    assert after.isdisjoint(each.pid for each in before)
+
+
+def test_after_ctrl_c_in_the_caller_the_next_pass_is_as_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = facts(pool(Drawn()).batches(PLAN.batches(0), 0))
+    staying = pool(Drawn())
+    batches = staying.batches(PLAN.batches(0), 0)
+    next(batches)
+    with pytest.raises(KeyboardInterrupt):
+        batches.throw(KeyboardInterrupt)
+    assert multiprocessing.active_children() == []
+    assert facts(staying.batches(PLAN.batches(0), 0)) == expected
 
 
 def test_memory_is_pinned_where_there_is_a_cuda_device(monkeypatch: pytest.MonkeyPatch) -> None:
     for there in (False, True):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        made = pool(Drawn())._processes(pool(Drawn())._plan, stay=True)
+        made = pool(Drawn())._processes(stay=True)
         assert (made.pin_memory, made.persistent_workers) == (there, True)
