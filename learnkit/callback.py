@@ -36,7 +36,13 @@ class Callback:
     Raises:
         UnknownHookError: at class creation, when a public method is named ``before_*``,
             ``after_*`` or ``on_*`` but is no hook; it names the nearest one.
+
+    Attributes:
+        looks_on: True for one that only looks on, such as a bar or a log: it changes nothing that
+            is trained, takes no part in a replay, and may come or go when a fit is resumed.
     """
+
+    looks_on: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -96,7 +102,11 @@ class Callback:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
+        """Take back what `state_dict` returned.
+
+        Called after ``before_fit``, and inside an epoch after ``before_epoch`` and
+        ``before_phase``, so that what these hooks begin anew is not lost.
+        """
 
 
 def overriders(callbacks: Iterable[Callback], hook: str) -> list[Callable[[State], None]]:

@@ -15,6 +15,7 @@ from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.export import ImageInputs
 from learnkit.losses import default_loss
 from learnkit.models.backbone import Backbone
+from learnkit.models.transfer import CnnModel
 from learnkit.optim import LayerGroups
 from learnkit.types import LossFn
 
@@ -27,6 +28,13 @@ def image_inputs(data: DataBunch, normalize: Normalize | None) -> ImageInputs | 
         return None
     mean, std = (normalize.mean, normalize.std) if normalize is not None else ((), ())
     return ImageInputs(size=data.size, resize=data.resize, mean=mean, std=std)
+
+
+def pretrained_normalize(model: nn.Module) -> Normalize | None:
+    """Return how photos were normalised for the model's pretrained weights; None without such."""
+    if not isinstance(model, CnnModel) or not model.pretrained:
+        return None
+    return Normalize(model.backbone.mean, model.backbone.std)
 
 
 def place(model: nn.Module, device: torch.device, *, channels_last: bool) -> None:

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_train(_verb(verbs, "train", "train a classifier on a folder of photos and export it"))
     _add_predict(_verb(verbs, "predict", "say what is on photos, with an exported model"))
+    _add_doctor(_verb(verbs, "doctor", "say what is wrong with a folder of photos; move it aside"))
     _add_demo(_verb(verbs, "demo", "train on the photos that come with learnkit, in a minute"))
     _verb(verbs, "info", "versions, device, precision and extras, for a bug report")
     _add_cache(_verb(verbs, "cache", "what learnkit keeps on disk to be faster: show or delete it"))
@@ -84,6 +85,7 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=42, metavar="N", help="(%(default)s)")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     add("--device", help="such as cpu, cuda or cuda:1; the best there is if not given")
+    add("--resume", action="store_true", help="go on with a training that was stopped in DIR")
 
 
 def _add_predict(verb: argparse.ArgumentParser) -> None:
@@ -93,6 +95,39 @@ def _add_predict(verb: argparse.ArgumentParser) -> None:
     add("--top", type=_at_least_one, default=1, metavar="K", help="classes per photo (%(default)s)")
     add("--json", action="store_true", help="print a JSON list")
     add("--device", help="such as cpu or cuda; the best there is if not given")
+
+
+def _add_doctor(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("path", metavar="PATH", help="folder with train/<class>/ and valid/<class>/, or <class>/")
+    for part in ("train", "valid", "test"):
+        default = None if part == "test" else part
+        add(f"--{part}", metavar="NAME", default=default, help=f"the folder of {part} in PATH")
+    add("--valid-pct", type=_fraction, metavar="FRACTION", help="that training will hold out")
+    add("--seed", type=int, default=42, metavar="N", help="that training will have (%(default)s)")
+    add(
+        "--near",
+        type=_bits,
+        default=64,
+        metavar="BITS",
+        help="of 256 that copies may differ in, or none (%(default)s)",
+    )
+    add(
+        "--min-side", type=int, default=32, metavar="PIXELS", help="of the short side (%(default)s)"
+    )
+    add("--max-aspect", type=float, default=5.0, metavar="RATIO", help="of sides (%(default)g)")
+    add(
+        "--max-imbalance",
+        type=float,
+        default=10.0,
+        metavar="RATIO",
+        help="of classes (%(default)g)",
+    )
+    add("--all", action="store_true", help="show all findings, not only the first of a kind")
+    add("--json", action="store_true", help="print the report as JSON")
+    way = verb.add_mutually_exclusive_group()
+    way.add_argument("--fix", action="store_true", help="move them to PATH/.quarantine")
+    way.add_argument("--undo", nargs="*", metavar="FILE", help="put all of them, or these, back")
 
 
 def _add_demo(verb: argparse.ArgumentParser) -> None:
@@ -116,6 +151,14 @@ def _add_cache(verb: argparse.ArgumentParser) -> None:
 def _at_least_one(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1; got {word!r}")
+    return int(word)
+
+
+def _bits(word: str) -> int | None:
+    if word == "none":
+        return None
+    if not word.isdecimal() or int(word) > 128:
+        raise argparse.ArgumentTypeError(f"must be 0 to 128, or none; got {word!r}")
     return int(word)
 
 

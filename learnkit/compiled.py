@@ -44,10 +44,13 @@ class CompiledTask:
         task: what a step computes.
         mode: of ``torch.compile``.
         batch_size: the one size that is compiled.
+
+    Attributes:
+        mode: as given.
     """
 
     def __init__(self, task: Task, mode: CompileMode, batch_size: int) -> None:
-        self._task, self._mode, self._batch_size = task, mode, batch_size
+        self._task, self.mode, self._batch_size = task, mode, batch_size
         self._compiled: nn.Module | None = None
         self._source: nn.Module | None = None
         self._failed = False
@@ -125,7 +128,7 @@ class CompiledTask:
 
     def _compile(self, model: nn.Module) -> None:
         if self._compiled is None:
-            made = torch.compile(model, dynamic=False, mode=self._mode)
+            made = torch.compile(model, dynamic=False, mode=self.mode)
             self._compiled = made if isinstance(made, nn.Module) else model
 
     def _of(self, model: nn.Module) -> nn.Module:

@@ -49,6 +49,10 @@ class History(Sequence[Row]):
         """
         self._rows.append({name: _number(name, value) for name, value in row.items()})
 
+    def restart(self, rows: Sequence[Row]) -> None:
+        """Take the rows that a fit which goes on has already; those that are here are dropped."""
+        self._rows = [dict(row) for row in rows]
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Column names, in the order they first appeared."""

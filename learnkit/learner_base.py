@@ -3,16 +3,13 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from learnkit.callback import Callback
-from learnkit.callbacks.lr_finder import LRFinder
-from learnkit.callbacks.lr_schedule import LRSchedule
-from learnkit.callbacks.progress import ProgressBar
 from learnkit.callbacks.recorder import Recorder
 from learnkit.checks import (
     Callbacks,
@@ -24,29 +21,32 @@ from learnkit.checks import (
     choose_loss,
     image_inputs,
     place,
+    pretrained_normalize,
 )
 from learnkit.compiled import CompiledTask, CompileMode, check_compile
 from learnkit.data.batch import BatchPipeline, Normalize
 from learnkit.data.bunch import AnyLoader, DataBunch, as_loader
-from learnkit.data.warn import warn_user
-from learnkit.device import device_words, resolve_device
+from learnkit.device import resolve_device
 from learnkit.errors import ModelError
 from learnkit.export import ModelCard
+from learnkit.finite import NonFinite, check_nonfinite
+from learnkit.forward import Parts
 from learnkit.history import History
-from learnkit.loop import Parts, run_fit
-from learnkit.lr_find import LRFindResult
 from learnkit.metrics import MetricLike, as_metrics
+from learnkit.micro_batch import MicroBatch, check_micro_batch
 from learnkit.models.fast_body import FastBody
 from learnkit.models.freeze import set_requires_grad, train_mode
 from learnkit.names import checked_keywords
-from learnkit.optim import LayerGroups, adamw, build_optimizer, set_rates, spread_rates
-from learnkit.plan import FitPlan, opening_line
+from learnkit.optim import LayerGroups, adamw, build_optimizer
 from learnkit.precision import Precision, PrecisionName, choose_precision
 from learnkit.predictions import Engine
 from learnkit.randomness import kept_generators
 from learnkit.state import Progress, State
 from learnkit.task import Supervised
 from learnkit.types import BatchLoader, LossFn, OptimizerFactory, batches_of
+
+if TYPE_CHECKING:
+    from learnkit.sanity.names import Mute
 
 Splitter: TypeAlias = Callable[[nn.Module], LayerGroups]
 
@@ -77,10 +77,15 @@ class LearnerBase:
         normalize: Normalize | None = None,
         train_bn: bool | None = None,
         compile: bool | CompileMode = False,
+        nonfinite: NonFinite = "stop",
+        micro_batch: MicroBatch = "auto",
+        mute: "Mute" = (),
     ) -> None:
         check_parts(data, model)
         check_factory(opt_func)
         check_normalize(normalize)
+        check_nonfinite(nonfinite)
+        check_micro_batch(micro_batch)
         self.data, self.model = data, model
         self.device = resolve_device(device)
         self.precision, self._precision_reason = choose_precision(precision, self.device, model)
@@ -92,8 +97,10 @@ class LearnerBase:
         self.seed = data.seed if seed is None else seed
         self.normalize = normalize
         self.train_bn = train_bn
+        self.nonfinite, self.micro_batch = nonfinite, micro_batch
         self.history = History()
         self.recorder = Recorder()
+        self._checks = self._sanity_checks(mute)
         self._opt_func, self._splitter = opt_func, splitter
         self._optimizer: Optimizer | None = None
         self._seen = Progress()
@@ -101,6 +108,12 @@ class LearnerBase:
         mode = check_compile(compile)
         size = data.train_dl.batch_size
         self._compiled = CompiledTask(self.task, mode, size) if mode is not None else None
+
+    def _sanity_checks(self, mute: "Mute") -> Callback:
+        from learnkit.callbacks.sanity_checks import SanityChecks
+
+        expected = pretrained_normalize(self.model)
+        return SanityChecks(mute=mute, classes=self.data.classes, pretrained=expected)
 
     @property
     def layer_groups(self) -> LayerGroups:
@@ -141,36 +154,6 @@ class LearnerBase:
         """Train every layer group."""
         return self.freeze_to(0)
 
-    def _run(self, plan: FitPlan, callbacks: Sequence[Callback], progress: bool) -> History:
-        if plan.accumulate > 1 and isinstance(self.optimizer, torch.optim.LBFGS):
-            raise ValueError(
-                "L-BFGS computes the loss of one batch again and again within a step, so it cannot "
-                f"accumulate over {plan.accumulate}; leave accumulate out and take larger batches."
-            )
-        rates = spread_rates(plan.lr, len(self.layer_groups))
-        set_rates(self.optimizer, rates, plan.weight_decay)
-        state = self._state(self.optimizer, valid_dl=self.data.valid_dl)
-        batches = len(self.data.train_dl)
-        state.progress.epochs_planned = plan.epochs
-        state.progress.steps_planned = plan.epochs * -(-batches // plan.accumulate)
-        words = f"{self.precision.name} ({self._precision_reason})"
-        line = opening_line(plan, state, rates, precision=words, device=device_words(self.device))
-        built_in: list[Callback] = [LRSchedule(plan.schedule, plan.momentum), self.recorder]
-        lines = [line] if self._compiled is None else [line, self._warmed_up(self._compiled)]
-        shown = [ProgressBar(lines=lines)] if progress else []
-        history = History()
-        try:
-            run_fit(
-                self._parts(state, accumulate=plan.accumulate),
-                [*shown, *built_in, *self.callbacks, *callbacks],
-                history,
-            )
-        finally:
-            self._seen.epochs_before += len(history)
-            self._seen.batches_seen = state.progress.batches_seen
-            self.history = History([*self.history, *history], stop_reason=state.stop_reason)
-        return history
-
     def _state(self, optimizer: Optimizer | None, *, valid_dl: BatchLoader | None) -> State:
         directions: dict[str, bool | None] = {"train_loss": False}
         if valid_dl is not None:
@@ -188,7 +171,7 @@ class LearnerBase:
             ),
         )
 
-    def _parts(self, state: State, *, accumulate: int = 1, stop_at_nonfinite: bool = True) -> Parts:
+    def _parts(self, state: State, *, accumulate: int = 1, looks: bool = True) -> Parts:
         return Parts(
             state=state,
             task=self._compiled or self.task,
@@ -197,7 +180,8 @@ class LearnerBase:
             metrics=self.metrics,
             seed=self.seed,
             accumulate=accumulate,
-            stop_at_nonfinite=stop_at_nonfinite,
+            nonfinite=self.nonfinite if looks else None,
+            micro_batch=self.micro_batch,
             # what it does by the way is nothing that can be compiled
             fast=self._fast if self._compiled is None else None,
         )
@@ -227,33 +211,12 @@ class LearnerBase:
             )
         return as_loader(loader, "dl", self.seed)
 
-    def _card(self) -> ModelCard:
+    def _card(self, fingerprint: str = "") -> ModelCard:
         return ModelCard(
             spec=getattr(self.model, "spec", None),
             classes=tuple(self.data.classes),
             inputs=image_inputs(self.data, self.normalize),
             activation=self.task.activation,
             metrics=self.history[-1] if len(self.history) else {},
+            fingerprint=fingerprint,
         )
-
-    def _sweep(self, finder: LRFinder, progress: bool) -> LRFindResult:
-        """Run a rate sweep on a throw-away optimizer and put the model back, whatever happens."""
-        saved = {name: value.clone() for name, value in self.model.state_dict().items()}
-        scale = self.precision.state_dict()
-        optimizer = build_optimizer(self._opt_func, self.layer_groups)
-        set_rates(optimizer, spread_rates(finder.start, len(self.layer_groups)), DEFAULT_DECAY)
-        state = self._state(optimizer, valid_dl=None)
-        state.progress.epochs_planned = -(-finder.steps // max(1, len(self.data.train_dl)))
-        state.progress.steps_planned = finder.steps
-        shown = [ProgressBar(table=False)] if progress else []
-        try:
-            run_fit(self._parts(state, stop_at_nonfinite=False), [*shown, finder], History())
-        finally:
-            self.model.load_state_dict(saved)
-            self.precision.load_state_dict(scale)
-        if len(finder.result.lrs) < min(FEW_POINTS, finder.steps):
-            warn_user(
-                f"lr_find saw only {len(finder.result.lrs)} rates before the loss diverged, too "
-                "few to suggest one. Start lower, or sweep before training rather than after."
-            )
-        return finder.result

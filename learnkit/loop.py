@@ -12,121 +12,101 @@
 - ``state.stop(reason)`` ends after the current batch: every open ``after_*`` still runs, no further
   batch does. An epoch stopped before its first batch leaves no row.
 - ``raise SkipBatch`` drops the rest of one batch; ``after_batch`` still runs.
-- Any exception, KeyboardInterrupt too, runs ``on_error``, then ``after_fit``, then is raised again.
-- Order of a step: backward, unscale, ``before_step`` (gradients are complete and true), step,
+- Any exception runs ``on_error``, then ``after_fit``, then is raised again. Ctrl-C and SIGTERM wait
+  for the end of the batch: a checkpoint is written, every open ``after_*`` runs, then
+  KeyboardInterrupt, or SystemExit(143), is treated as any exception. A second one does not wait.
+- A step's order: backward, unscale, ``before_step`` (gradients are complete and true), step,
   zero_grad. Accumulation over N batches steps on N, 2N, ... and on the last batch of the phase;
-  each group is averaged by its own number of samples. A group whose last batch is skipped before
-  its backward goes on into the next one; a skip in ``before_step`` drops the group.
+  each group is averaged by its own number of samples. A batch that is skipped before its step
+  leaves nothing in its group; a skip in ``before_step`` drops the group.
+- A fit that goes on from a checkpoint runs ``before_fit``, and inside an epoch ``before_epoch`` and
+  ``before_phase`` too; then all is put back, ``load_state_dict`` included, and the next batch runs.
 - Losses and metrics are weighted by samples and gathered on the device.
-- Randomness: before each training batch torch's generators are set to (seed, batches_seen); order
-  and augmentation of samples are keyed by (seed, epoch_key, index).
+- Randomness: torch's generators are set to (seed, batches_seen) before each training batch, and to
+  (seed, epoch_key) before each epoch and phase; order and augmentation of samples are keyed by
+  (seed, epoch_key, index).
 
 Knows tasks, precision, state and callbacks; knows neither the learner nor any one callback.
 """
 
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from torch import Tensor
 
-from learnkit.callback import HOOKS, Callback, overriders
-from learnkit.data.batch import BatchPipeline
-from learnkit.errors import DataError, StateError
-from learnkit.finite import FiniteGuard
+from learnkit.callback import Callback
+from learnkit.errors import StateError
+from learnkit.forward import Parts
 from learnkit.history import History
-from learnkit.metrics import Metric
-from learnkit.models.fast_body import FastBody, fast_body
+from learnkit.models.fast_body import fast_body, has_fast_body
 from learnkit.models.freeze import train_mode
 from learnkit.optim import clear_gradients
-from learnkit.precision import Precision
-from learnkit.randomness import SampleKeys, kept_generators, seed_generators
-from learnkit.state import Phase, SkipBatch, State
-from learnkit.task import Task, check_loss
-from learnkit.types import Batch, BatchLoader, Loaded, RepeatingLoader, batches_of
+from learnkit.phases import Phases, leave
+from learnkit.randomness import kept_generators, seed_generators
+from learnkit.signals import Interrupts
+from learnkit.state import Phase, SkipBatch
+from learnkit.step import TrainRunner
+from learnkit.types import BatchLoader, batches_of
+
+if TYPE_CHECKING:  # most fits have no checkpoints
+    from learnkit.checkpoint import Snapshot
+    from learnkit.runs.moment import Moment, Running, Stage
+    from learnkit.runs.saver import Saver
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
-    """What a loop is put together from.
+def run_fit(
+    parts: Parts,
+    callbacks: Sequence[Callback],
+    history: History,
+    *,
+    saver: "Saver | None" = None,
+    start: "Moment | None" = None,
+) -> None:
+    """Run the epochs that ``parts.state.progress`` still has to do; add a row for each.
 
-    Attributes:
-        state: the view that hooks get.
-        task: what a step computes.
-        precision: in which numbers.
-        pipeline: what happens to a batch on the device.
-        metrics: computed in the VALID phase.
-        seed: what every random choice depends on.
-        accumulate: batches per optimizer step.
-        stop_at_nonfinite: whether a NaN or infinite training loss is an error.
-        fast: how a body that does not train is run; None runs it as it is.
-    """
-
-    state: State
-    task: Task
-    precision: Precision
-    pipeline: BatchPipeline
-    metrics: Sequence[Metric] = ()
-    seed: int = 0
-    accumulate: int = 1
-    stop_at_nonfinite: bool = True
-    fast: FastBody | None = None
-
-
-def run_fit(parts: Parts, callbacks: Sequence[Callback], history: History) -> None:
-    """Run ``parts.state.progress.epochs_planned`` epochs; add a row to ``history`` for each.
+    Args:
+        parts: what the loop is put together from.
+        callbacks: their hooks run in this order.
+        history: gets the rows; of a fit that goes on it has the earlier ones.
+        saver: writes checkpoints; None writes none.
+        start: the moment to go on from; ``progress`` has its counts already.
 
     Raises:
         NonFiniteLossError: when the training loss becomes NaN or infinite.
         DataError: when the training loader gives no batch at all.
+        KeyboardInterrupt, SystemExit: after Ctrl-C, SIGTERM.
         Exception: whatever a hook, the model or the data raises, after ``on_error``, ``after_fit``.
     """
     state, started = parts.state, []
     clear_gradients(state.optimizer)
-    with kept_generators(state.device), fast_body(state.model, parts.fast, training=True):
+    with (
+        Interrupts() as interrupts,
+        kept_generators(state.device),
+        fast_body(state.model, parts.fast, training=True),
+    ):
         try:
             for callback in callbacks:
                 started.append(callback)
                 callback.before_fit(state)
-            loop = _Loop(parts, callbacks)
-            while state.progress.epochs_done < state.progress.epochs_planned:
-                if state.stop_reason is not None:
-                    break
-                loop.epoch(history)
+            loop = _Fit(parts, callbacks, history, saver, interrupts)
+            loop.run(start)
         except BaseException as error:
-            _leave(parts)
+            leave(parts)
             told = _explained(error)
             _run_all([partial(c.on_error, state, told) for c in started], after=told)
             _run_all([partial(c.after_fit, state) for c in started], after=told)
             if told is not error:
                 raise told from error
             raise
-        _leave(parts)
+        leave(parts)
         history.stop_reason = state.stop_reason
         _run_all([partial(c.after_fit, state) for c in started])
-
-
-def evaluate(parts: Parts, loader: BatchLoader) -> dict[str, float]:
-    """Compute ``valid_loss`` and the metrics over one loader, without hooks."""
-    try:
-        with fast_body(parts.state.model, parts.fast, training=False):
-            _Loop(parts, ()).phase(Phase.VALID, loader)
-    finally:
-        _leave(parts)
-    return dict(parts.state.metrics)
-
-
-def _leave(parts: Parts) -> None:
-    """Close the state's windows, drop gradients, and put the model in eval mode."""
-    parts.state.close()
-    parts.state.model.eval()
-    parts.state.model.zero_grad(set_to_none=True)
+        if saver is not None:
+            saver.save(loop.moment("finished"), steps_done=state.progress.steps_done, wait=True)
 
 
 def _explained(error: BaseException) -> BaseException:
@@ -152,223 +132,146 @@ def _run_all(calls: Iterable[Callable[[], None]], *, after: BaseException | None
         raise _explained(first)
 
 
-class _Loop:
-    """One running fit: the hooks of each event, and the counters of the current phase."""
+class _Fit(Phases):
+    """One running fit: its epochs, its checkpoints, and what may interrupt it."""
 
-    def __init__(self, parts: Parts, callbacks: Sequence[Callback]) -> None:
-        self.parts, self.state = parts, parts.state
-        self.hooks = {hook: overriders(callbacks, hook) for hook in HOOKS}
-        self.group_batches = self.group_samples = 0
-        self.loader: BatchLoader | None = None
-        self.n_repeating = 0
-        self.guard = FiniteGuard(self.state) if parts.stop_at_nonfinite else None
+    def __init__(
+        self,
+        parts: Parts,
+        callbacks: Sequence[Callback],
+        history: History,
+        saver: "Saver | None",
+        interrupts: Interrupts,
+    ) -> None:
+        super().__init__(parts, callbacks)
+        self.callbacks, self.history = callbacks, history
+        self.saver, self.interrupts = saver, interrupts
+        self.runner = TrainRunner(parts, self.call)
+        self.began = time.perf_counter()
 
-    def call(self, hook: str) -> None:
-        for function in self.hooks[hook]:
-            function(self.state)
+    def run(self, start: "Moment | None") -> None:
+        """Run the epochs that are left, from ``start`` on."""
+        state, progress = self.state, self.state.progress
+        if start is not None and start.stage == "epoch":
+            self.restore(start)
+            start = None
+        elif start is None and self.saver is not None:
+            self.saver.first(self.moment("epoch"))
+        while progress.epochs_done < progress.epochs_planned and state.stop_reason is None:
+            self.epoch(start)
+            start = None
+        if self.interrupts.pending is not None:
+            raise self.interrupts.error()
 
-    def epoch(self, history: History) -> None:
-        state, started = self.state, time.perf_counter()
+    def epoch(self, at: "Moment | None") -> None:
+        """Run an epoch; with ``at``, go on inside it."""
+        state = self.state
+        self.began = time.perf_counter() - (at.seconds if at is not None else 0.0)
         state.metrics = {}
+        self.seed("epoch")
         self.call("before_epoch")
-        if state.train_dl is not None:
-            self.phase(Phase.TRAIN, state.train_dl)
+        if at is not None and at.stage == "valid":
+            self.restore(at)
+        elif state.train_dl is not None:
+            self.seed("train")
+            self.phase(Phase.TRAIN, state.train_dl, self.runner, at)
         trained = state.progress.batches_done > 0
         if state.valid_dl is not None and state.stop_reason is None:
-            self.phase(Phase.VALID, state.valid_dl)
-        state.metrics["seconds"] = time.perf_counter() - started
+            self.validate(state.valid_dl)
+        state.metrics["seconds"] = time.perf_counter() - self.began
         self.call("after_epoch")
         if trained:  # else it was stopped before its first batch
             state.progress.epochs_done += 1
-            history.append(state.metrics)
+            self.history.append(state.metrics)
+        if self.saver is not None and not self.interrupted:
+            wait = self.interrupts.pending is not None
+            self.saver.save(self.moment("epoch"), steps_done=state.progress.steps_done, wait=wait)
 
-    def phase(self, phase: Phase, loader: BatchLoader) -> None:
-        state, train = self.state, phase is Phase.TRAIN
-        state.open_phase(phase, batches=len(loader))
-        if train:
-            train_mode(state.model)
-        else:
-            state.model.eval()
-        for metric in self.parts.metrics:
-            metric.reset()
-        self.call("before_phase")
-        if state.stop_reason is None:
-            self.run_batches(loader, train)
-        self.finish_phase(train, loader)
-        self.call("after_phase")
-        state.close()
-
-    def run_batches(self, loader: BatchLoader, train: bool) -> None:
-        state = self.state
-        self.loader, self.n_repeating = loader, 0
-        changed = train and bool(self.parts.pipeline.tfms)
-        if isinstance(loader, RepeatingLoader) and not changed:
-            self.n_repeating = loader.n_repeating
-        epoch = state.progress.epoch_key if train else 0
-        with torch.set_grad_enabled(train), batches_of(loader, epoch) as batches:
-            for loaded, is_last in _with_last(batches):
-                if train:
-                    self.train_batch(loaded, is_last)
-                else:
-                    self.valid_batch(loaded)
-                if state.stop_reason is not None:
-                    break
-
-    def train_batch(self, loaded: Loaded, is_last: bool) -> None:
-        state, parts = self.state, self.parts
-        progress = state.progress
-        seed_generators(parts.seed, progress.batches_seen, state.device)
-        progress.batches_seen += 1
-        self.open_batch(loaded, SampleKeys(parts.seed, progress.epoch_key, loaded.indices))
-        try:
-            self.forward_and_loss()
-            if self.guard is not None:
-                self.guard.check()
-            self.backward()
-            stepping = is_last or state.stop_reason is not None
-            if stepping or self.group_batches >= parts.accumulate:
-                self.step()
-        except SkipBatch:
-            pass
-        self.end_batch()
-
-    def valid_batch(self, loaded: Loaded) -> None:
-        state = self.state
-        self.open_batch(loaded, None)
-        try:
-            self.forward_and_loss()
-            for metric in self.parts.metrics:
-                metric.update(state.preds, state.batch.y)
-        except SkipBatch:
-            pass
-        self.end_batch()
-
-    def open_batch(self, loaded: Loaded, keys: SampleKeys | None) -> None:
-        batch = self.parts.pipeline.prepare(loaded, keys=keys)
-        self.state.open_batch(batch, loaded.indices)
-        if self.n_repeating and self.parts.fast is not None:
-            self.parts.fast.announce(batch.x, self.loader, self.n_repeating, loaded.indices)
-
-    def end_batch(self) -> None:
-        self.state.progress.batches_done += 1
-        self.call("after_batch")
-        self.state.close_batch()
-
-    def forward_and_loss(self) -> None:
-        state, task = self.state, self.parts.task
-        self.call("before_batch")
-        try:
-            with self.parts.precision.forward_context():
-                preds = task.forward(state.model, state.batch)
-        except Exception as error:
-            error.add_note(_given_to_the_model(state.batch))
-            raise
-        state.preds = _full(preds)
-        self.call("after_forward")
-        first = state.progress.batches_done == 0
-        if first:
-            task.check(state.preds, state.batch)
-        try:
-            state.loss = task.loss(state.preds, state.batch)
-        except Exception:
-            task.check(state.preds, state.batch)  # says it better, if it is a target's fault
-            raise
-        if first:
-            check_loss(state.loss, state.model, training=state.training)
-        self.call("after_loss")
-        state.add_loss(state.loss, len(state.indices))
-
-    def backward(self) -> None:
-        samples = len(self.state.indices)
-        if self.parts.accumulate == 1:
-            self.parts.precision.backward(self.state.loss)
-        else:
-            # the sum over the group, in units of a full batch so that fp16 scaling stays sound;
-            # `step` divides by the samples that the group turns out to have
-            self.parts.precision.backward(self.state.loss * (samples / self.nominal))
-        self.group_batches += 1
-        self.group_samples += samples
+    def validate(self, loader: BatchLoader) -> None:
+        """Run the VALID phase. A fit that is stopped in it goes on before it."""
+        if self.saver is not None:
+            self.saver.hold(self.moment("valid"))
+        self.seed("valid")
+        self.phase(Phase.VALID, loader, self.runner)
+        if self.saver is not None:
+            self.saver.hold(None)
 
     @property
-    def nominal(self) -> int:
-        return self.state.train_dl.batch_size if self.state.train_dl is not None else 1
+    def interrupted(self) -> bool:
+        """Whether a signal has ended the epoch before its end."""
+        return (
+            self.interrupts.pending is not None and self.state.stop_reason == self.interrupts.reason
+        )
 
-    def step(self) -> None:
-        state, precision = self.state, self.parts.precision
-        optimizer = state.optimizer
-        precision.unscale(optimizer)
-        if self.parts.accumulate > 1:
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        parameter.grad.mul_(self.nominal / self.group_samples)
-        try:
-            self.call("before_step")
-        except SkipBatch:
-            self.drop_group()  # its gradients are averaged already, and cannot be added to
-            raise
-        closure = self.closure if isinstance(optimizer, torch.optim.LBFGS) else None
-        stepped = precision.step(optimizer, closure)
-        self.drop_group()
-        state.progress.steps_done += 1
-        if stepped:
-            self.call("after_step")
+    @property
+    def running(self) -> "Running":
+        """The live objects that a checkpoint is made of."""
+        from learnkit.runs.moment import Running
 
-    def drop_group(self) -> None:
-        """Begin a group of batches anew, without gradients."""
-        clear_gradients(self.state.optimizer)
-        self.group_batches = self.group_samples = 0
+        return Running(
+            state=self.state,
+            precision=self.parts.precision,
+            callbacks=self.callbacks,
+            history=self.history,
+            group=self.runner.group,
+            micro=self.runner.micro,
+        )
 
-    def closure(self) -> Tensor:
-        """Compute loss and gradients again, for optimizers that ask for it within one step."""
-        state, parts = self.state, self.parts
-        with torch.enable_grad():
-            clear_gradients(state.optimizer)
-            with parts.precision.forward_context():
-                preds = parts.task.forward(state.model, state.batch)
-            loss = parts.task.loss(_full(preds), state.batch)
-            parts.precision.backward(loss)
-        return loss
+    def restore(self, at: "Moment") -> None:
+        """Make the fit what it was."""
+        from learnkit.runs.moment import put_back
 
-    def finish_phase(self, train: bool, loader: BatchLoader) -> None:
-        state, so_far = self.state, self.state.loss_so_far
-        if train and state.progress.batches_done == 0 and state.stop_reason is None:
-            raise DataError(
-                f"the training loader gave no batch, though {loader.n_samples} samples were "
-                "expected. Check that its files can be read."
-            )
-        if train:
-            self.drop_group()
-            if self.guard is not None:
-                self.guard.check_remembered()
-        name = "train_loss" if train else "valid_loss"
-        state.metrics[name] = math.nan if so_far is None else float(so_far)
-        if not train and so_far is not None:
-            for metric in self.parts.metrics:
-                state.metrics[metric.name] = metric.compute()
+        put_back(self.running, at)
 
+    def moment(self, stage: "Stage") -> "Snapshot":
+        """Copy the fit as it is."""
+        from learnkit.runs.moment import take
 
-def _full(preds: Tensor) -> Tensor:
-    """Losses and metrics are computed in fp32, or more, whatever the forward pass was."""
-    half = isinstance(preds, Tensor) and preds.dtype in (torch.bfloat16, torch.float16)
-    return preds.float() if half else preds
+        if self.runner.guard is not None:
+            self.runner.guard.check_remembered()
+        return take(self.running, stage, seconds=time.perf_counter() - self.began)
 
+    def seed(self, name: str) -> None:
+        """Make what hooks draw outside batches a pure function of (seed, epoch_key)."""
+        key = self.state.progress.epoch_key
+        seed_generators(self.parts.seed, key, self.state.device, name=name)
 
-def _given_to_the_model(batch: Batch) -> str:
-    x: object = batch.x  # a loader of the user's may give a dict or a tuple
-    if not isinstance(x, Tensor):
-        return f"The model was given a {type(x).__name__}."
-    dtype = str(x.dtype).removeprefix("torch.")
-    return f"The model was given x {tuple(x.shape)} {dtype} on {x.device}."
+    def between_batches(self, train: bool) -> None:
+        """Write a checkpoint when it is time; stop when a signal has come."""
+        state, saver = self.state, self.saver
+        if state.stop_reason is not None:
+            return
+        signalled = self.interrupts.pending is not None
+        if saver is not None and (signalled or saver.due(state.progress.steps_done)):
+            steps = state.progress.steps_done
+            if train:
+                saver.save(self.moment("train"), steps_done=steps, wait=signalled)
+            else:
+                saver.save_held(steps_done=steps, wait=signalled)
+        if signalled:
+            state.stop(self.interrupts.reason)
 
+    def put_back(self, at: "Moment", loader: BatchLoader) -> None:
+        """Make the fit what it was at ``at``, inside the TRAIN phase."""
+        self.restore(at)
+        n_repeating = self.n_repeating(loader, True)
+        if n_repeating and self.state.progress.epochs_done:
+            self.remember(loader, n_repeating)
 
-def _with_last(items: Iterator[T]) -> Iterator[tuple[T, bool]]:
-    """Pair each item with whether it is the last."""
-    try:
-        held = next(items)
-    except StopIteration:
-        return
-    for item in items:
-        yield held, False
-        held = item
-    yield held, True
+    def remember(self, loader: BatchLoader, n_repeating: int) -> None:
+        """Let a frozen body see again what it had seen in the fit's first epoch, and remembers.
+
+        In the same batches: in others its features might differ in the last bit.
+        """
+        parts, state, model = self.parts, self.state, self.state.model
+        if parts.fast is None or not has_fast_body(model):
+            return
+        state.model.eval()
+        first = state.progress.epochs_before
+        with torch.no_grad(), batches_of(loader, first) as batches:
+            for loaded in batches:
+                batch = parts.pipeline.prepare(loaded, keys=None)
+                parts.fast.announce(batch.x, loader, n_repeating, loaded.indices)
+                with parts.precision.forward_context():
+                    parts.task.forward(self.state.model, batch)
+        train_mode(self.state.model)

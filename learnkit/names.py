@@ -51,15 +51,23 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
         and name not in ("self", "cls")
     ]
     allowed = frozenset(known)
-    is_init = function.__name__ == "__init__"
+    first = next(iter(inspect.signature(function).parameters), None)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         for word in kwargs:
             if word not in allowed:
                 hint = did_you_mean(word, known) or f" It takes: {', '.join(known)}."
-                title = type(args[0]).__name__ if is_init else function.__qualname__
+                title = _title(function, args[0] if first == "self" else None)
                 raise TypeError(f"{title}() has no argument {word!r}.{hint}")
         return function(*args, **kwargs)
 
     return call
+
+
+def _title(function: Callable[..., object], owner: object) -> str:
+    """Return the name that the user has called: of the object's class, not of a base of it."""
+    if owner is None:
+        return function.__qualname__
+    name = type(owner).__name__
+    return name if function.__name__ == "__init__" else f"{name}.{function.__name__}"

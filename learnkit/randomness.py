@@ -41,10 +41,10 @@ def _mixed(state: int, key: int) -> int:
     return state ^ state >> 31
 
 
-@lru_cache(maxsize=8)
-def _before_step(seed: int) -> int:
-    """Return the state of ``mix(seed, key_of("step"), step)`` before the step, which changes."""
-    return _mixed(_mixed(0, seed), key_of("step"))
+@lru_cache(maxsize=32)
+def _before(seed: int, name: str) -> int:
+    """Return the state of ``mix(seed, key_of(name), number)`` before the number, which changes."""
+    return _mixed(_mixed(0, seed), key_of(name))
 
 
 def key_of(name: str) -> int:
@@ -96,13 +96,14 @@ class SampleKeys:
         return torch.from_numpy(np.minimum(drawn.astype(np.float32), np.float32(1 - 2**-24)))
 
 
-def seed_generators(seed: int, step: int, device: torch.device) -> None:
-    """Set torch's default generators to what training step ``step`` of ``seed`` must see.
+def seed_generators(seed: int, number: int, device: torch.device, *, name: str = "step") -> None:
+    """Set torch's default generators to what training step ``number`` of ``seed`` must see.
 
     Dropout, user transforms and anything else that draws from torch's global generator becomes a
-    pure function of (seed, step). ``torch.manual_seed`` would do the same but visits every backend.
+    pure function of (seed, number). ``torch.manual_seed`` would do the same but visits every
+    backend. Another ``name``, such as that of a phase, counts something else than steps.
     """
-    value = _mixed(_before_step(seed), step) >> 1
+    value = _mixed(_before(seed, name), number) >> 1
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(value)

@@ -7,7 +7,7 @@ the loop, the learner or any callback.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -194,8 +194,9 @@ class State:
 
         Reading it as a number waits for the device: do so a few times a second, not every step.
         """
-        self._add_up()
-        return self._loss_sum / self._loss_samples if self._loss_sum is not None else None
+        # what is pending stays so: when somebody looks must not change how the sum is rounded
+        total, samples = self._with_pending()
+        return total / samples if total is not None else None
 
     @property
     def lr(self) -> float:
@@ -219,11 +220,11 @@ class State:
 
     # What follows is the loop's side: it opens and closes the windows.
 
-    def open_phase(self, phase: Phase, *, batches: int) -> None:
-        """Begin a phase of ``batches`` batches."""
+    def open_phase(self, phase: Phase, *, batches: int, done: int = 0) -> None:
+        """Begin a phase of ``batches`` batches, or go on with it after ``done`` of them."""
         self._phase, self._loss_sum, self._loss_samples = phase, None, 0
         self._losses.clear()
-        self.progress.batches_done, self.progress.batches_planned = 0, batches
+        self.progress.batches_done, self.progress.batches_planned = done, batches
 
     def open_batch(self, batch: Batch, indices: IntArray) -> None:
         """Begin a batch, already on the device."""
@@ -233,18 +234,35 @@ class State:
         """Add a batch's mean loss, weighted by its samples, without waiting for the device."""
         self._losses.append((loss.detach(), samples))
         if len(self._losses) >= LOSSES_AT_ONCE:
-            self._add_up()
+            self._loss_sum, self._loss_samples = self._with_pending()
+            self._losses.clear()
 
-    def _add_up(self) -> None:
-        """Take the losses that were added into the sum: one operation for many steps."""
+    def _with_pending(self) -> tuple[Tensor | None, int]:
+        """Return the sum with the losses not yet in it: one operation for many steps."""
         if not self._losses:
-            return
+            return self._loss_sum, self._loss_samples
         losses, samples = zip(*self._losses, strict=True)
-        self._losses.clear()
         values = torch.stack(losses)
         added = (values * torch.tensor(samples, dtype=values.dtype).to(values.device)).sum()
-        self._loss_sum = added if self._loss_sum is None else self._loss_sum + added
-        self._loss_samples += sum(samples)
+        total = added if self._loss_sum is None else self._loss_sum + added
+        return total, self._loss_samples + sum(samples)
+
+    def losses_dict(self) -> dict[str, Any]:
+        """Return the losses of this phase as they are kept, for a checkpoint."""
+        return {
+            "sum": self._loss_sum,
+            "samples": self._loss_samples,
+            "pending": [loss for loss, _ in self._losses],
+            "weights": [samples for _, samples in self._losses],
+        }
+
+    def load_losses(self, saved: Mapping[str, Any]) -> None:
+        """Take back what `losses_dict` returned."""
+        total = saved["sum"]
+        self._loss_sum = None if total is None else total.to(self.device)
+        self._loss_samples = int(saved["samples"])
+        pending = [loss.to(self.device) for loss in saved["pending"]]
+        self._losses = list(zip(pending, saved["weights"], strict=True))
 
     def close_batch(self) -> None:
         """End a batch: its fields are gone, and with them the graph."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,22 +19,29 @@ from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.data.presets import Transforms, aug_transforms, get_transforms
 from learnkit.data.untar import URLs, untar_data
 from learnkit.errors import ModelError
+from learnkit.finite import NonFinite
 from learnkit.history import History
 from learnkit.inference import Prediction, Predictor, load_learner
 from learnkit.learner import Learner
 from learnkit.metrics import MetricLike, accuracy, error_rate, top_k
+from learnkit.micro_batch import MicroBatch
 from learnkit.models.backbone import Backbone, Weights
 from learnkit.models.transfer import Head, build_cnn
 from learnkit.names import checked_keywords
 from learnkit.optim import adamw, sgd
 from learnkit.precision import Precision, PrecisionName
+from learnkit.runs.checkpoints import Checkpoints
 from learnkit.state import SkipBatch, State
 from learnkit.types import LossFn, OptimizerFactory
+
+if TYPE_CHECKING:
+    from learnkit.sanity.names import Mute
 
 __all__ = [
     "Backbone",
     "CSVLog",
     "Callback",
+    "Checkpoints",
     "DataBunch",
     "EarlyStopping",
     "GradientClip",
@@ -78,6 +86,9 @@ def cnn_learner(
     normalize: bool = True,
     train_bn: bool | None = None,
     compile: bool | CompileMode = False,
+    nonfinite: NonFinite = "stop",
+    micro_batch: MicroBatch = "auto",
+    mute: "Mute" = (),
     callbacks: Callbacks = (),
     cbs: Callbacks = (),
     precision: PrecisionName | Precision = "auto",
@@ -103,6 +114,9 @@ def cnn_learner(
             weights, keeps their scales and statistics as they came, frozen or not; True trains
             them in a frozen body too, as fastai does, which takes the gradient through all of it.
         compile: as in `Learner`.
+        nonfinite: as in `Learner`.
+        micro_batch: as in `Learner`.
+        mute: as in `Learner`.
         callbacks: as in `Learner`.
         cbs: short for ``callbacks``.
         precision: as in `Learner`.
@@ -152,5 +166,8 @@ def cnn_learner(
         normalize=Normalize(backbone.mean, backbone.std) if normalize else None,
         train_bn=False if train_bn is None and weights is not None else train_bn,
         compile=compile,
+        nonfinite=nonfinite,
+        micro_batch=micro_batch,
+        mute=mute,
     )
     return learn.freeze() if weights is not None else learn

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,15 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from learnkit import checkpoint
 from learnkit.checkpoint import (
-    check_writable,
     load_into,
     load_tensors,
     read_snapshot,
     save_tensors,
-    write_file,
-    write_folder,
     write_snapshot,
 )
 from learnkit.errors import CheckpointError
@@ -171,23 +166,6 @@ def test_a_file_that_holds_no_tensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.safetensors"
     path.write_bytes(b"not tensors at all")
     assert message(lambda: load_tensors(path)).startswith(f"{path} is not a safetensors file: ")
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "t.safetensors"
-    save_tensors(path, {"x": torch.ones(1)})
-
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    told = message(lambda: save_tensors(path, {"x": torch.zeros(1)}))
-    expected = f"cannot write {path}: No space left on device. Give a folder that you may write to."
-    assert told == expected
-    assert load_tensors(path)["x"] == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["t.safetensors"]
 
 
 # ---------------------------------------------------------------- snapshots
@@ -363,72 +341,6 @@ def test_a_kill_between_the_renames_leaves_a_whole_checkpoint(
     assert not (folder.parent / f".{folder.name}.previous").exists()
 
 
-def test_a_kill_while_writing_leaves_the_old_one(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*args: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_write_synced", killed)
-        with pytest.raises(Killed):
-            write_snapshot(folder, PARTS, {"epochs": 4})
-    assert read_snapshot(folder).document == DOCUMENT
-    write_snapshot(folder, PARTS, {"epochs": 4})
-    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
-
-
-@pytest.mark.parametrize("failing", ["_write_synced", "sync_folder"])
-def test_a_full_disk_leaves_the_old_one_and_nothing_beside(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoint, failing, full)
-    told = message(lambda: write_snapshot(folder, PARTS, {"epochs": 4}))
-    expected = (
-        f"cannot write {folder}: No space left on device. Give a folder that you may write to."
-    )
-    assert told == expected
-    assert read_snapshot(folder).document == DOCUMENT
-    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
-
-
-def test_a_failed_second_rename_puts_the_old_one_back(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rename = Path.rename
-
-    def failing(self: Path, target: Path) -> Path:
-        if self.name.endswith(".tmp"):
-            raise OSError(5, "Input/output error")
-        return rename(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", failing)
-        message(lambda: write_snapshot(folder, PARTS, {"epochs": 4}))
-    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
-    assert read_snapshot(folder).document == DOCUMENT
-
-
-def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "runs").write_text("a file")
-    target = tmp_path / "runs" / "first"
-    expected = (
-        f"cannot write {target}: {target.parent} is a file, not a folder. "
-        "Give a folder that you may write to."
-    )
-    assert message(lambda: write_folder(target, {"a": b"1"})) == expected
-    assert message(lambda: check_writable(target, purpose="Saving")) == f"Saving {expected}"
-    assert message(lambda: write_file(target, b"1")) == expected
-
-
-def test_a_writable_folder_is_made_and_left_empty(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b", purpose="Saving")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
-
-
 # ---------------------------------------------------------------- loading into a model
 
 
@@ -467,14 +379,3 @@ def test_no_pickle_is_read(folder: Path) -> None:
 def test_a_folder_copied_elsewhere_still_loads(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "copy")
     assert read_snapshot(tmp_path / "copy").document == DOCUMENT
-
-
-def test_a_linked_folder_is_written_through_its_link_again_and_again(tmp_path: Path) -> None:
-    (tmp_path / "disk").mkdir()
-    link = tmp_path / "runs"
-    link.symlink_to(tmp_path / "disk")
-    for number in range(3):
-        write_snapshot(link, {}, {"number": number})
-        assert read_snapshot(link).document == {"number": number}
-    assert link.is_symlink()
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["disk", "runs"]

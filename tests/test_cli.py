@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from learnkit import __version__
+from learnkit.callbacks import CSVLog
 from learnkit.cli import main
 from learnkit.models.catalogue import backbone_names
 
@@ -28,7 +29,12 @@ def trained(photo_folder, tmp_path, capsys):
 
 
 def test_train_writes_model_and_history(trained):
-    assert {path.name for path in trained.iterdir()} == {"model", "history.json", "history.csv"}
+    assert {path.name for path in trained.iterdir()} == {
+        "checkpoints",
+        "model",
+        "history.json",
+        "history.csv",
+    }
     rows = json.loads((trained / "history.json").read_text())
     assert len(rows) == 1
     assert {"train_loss", "valid_loss", "accuracy"} <= rows[0].keys()
@@ -48,6 +54,41 @@ def test_train_shows_the_table_and_says_how_to_go_on(photo_folder, tmp_path, cap
     # an epoch of the head, then one of everything
     assert len((out / "history.csv").read_text().splitlines()) == 3
     assert len(json.loads((out / "history.json").read_text())) == 2
+
+
+def test_a_training_that_was_stopped_goes_on_with_resume_alone(
+    photo_folder, tmp_path, capsys, monkeypatch
+):
+    words = ["train", str(photo_folder), "--arch", "xresnet18", "--size", "32", "--device", "cpu"]
+    words += ["--epochs", "2", "--out"]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    out = tmp_path / "stopped"
+
+    def killed(log, state):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CSVLog, "after_epoch", killed)
+        assert main([*words, str(out)]) == 130
+    capsys.readouterr()
+    assert main([*words, str(out)]) == 2
+    assert capsys.readouterr().err == (
+        f"learnkit train: {out} holds a training that was stopped: step-00000000-start. --resume "
+        f"goes on with it; another --out, or deleting {out / 'checkpoints'}, starts anew.\n"
+    )
+    assert main([*words, str(out), "--resume"]) == 0
+    capsys.readouterr()
+    assert main([*words, str(out), "--resume"]) == 0
+    assert "this fit is finished, after " in capsys.readouterr().out
+    whole, resumed = (
+        [{k: v for k, v in row.items() if k != "seconds"} for row in json.loads(text)]
+        for text in (
+            (tmp_path / "whole" / "history.json").read_text(),
+            (out / "history.json").read_text(),
+        )
+    )
+    assert resumed == whole
+    assert len((out / "history.csv").read_text().splitlines()) == 3
 
 
 def test_predict_answers_files_and_folders(trained, photo_folder, capsys):
@@ -190,7 +231,7 @@ def test_cache_needs_a_word(capsys):
 
 def test_the_help_names_every_verb_and_every_word_of_cache(capsys):
     for words, expected in (
-        (["--help"], ["train", "predict", "demo", "info", "cache"]),
+        (["--help"], ["train", "predict", "doctor", "demo", "info", "cache"]),
         (["cache", "--help"], ["info", "clear"]),
     ):
         with pytest.raises(SystemExit):

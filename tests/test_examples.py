@@ -65,6 +65,15 @@ def test_own_parts_learn_a_parabola(monkeypatch):
     assert history[-1]["mean_error"] < 0.15 < history[0]["mean_error"]
 
 
+@pytest.mark.filterwarnings("ignore:There are fewer training samples")
+def test_the_doctor_finds_what_was_planted_and_moves_it_aside(few_photos, monkeypatch, capsys):
+    report, clean = load("doctor", monkeypatch).main(few_photos)
+    assert {"train/red/empty.jpg"} == {found.files[0] for found in report.of("unreadable")}
+    assert "train/red/seen.jpg" in report.of("leak")[0].files
+    assert clean.errors == ()
+    assert "errors left: 0" in capsys.readouterr().out
+
+
 def test_the_notebook_runs_from_top_to_bottom(few_photos):
     nbformat = pytest.importorskip("nbformat", reason="needs the extra dev")
     nbclient = pytest.importorskip("nbclient", reason="needs the extra dev")

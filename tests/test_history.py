@@ -33,6 +33,13 @@ def test_a_history_keeps_copies_of_its_rows() -> None:
     assert history[0] == {"train_loss": 1.0}
 
 
+def test_a_fit_that_goes_on_has_its_earlier_rows_and_no_others() -> None:
+    history, rows = History(ROWS), [dict(ROWS[0])]
+    history.restart(rows)
+    rows[0]["train_loss"] = 9.0
+    assert list(history) == ROWS[:1]
+
+
 def test_histories_with_equal_rows_are_equal() -> None:
     assert History(ROWS) == History(ROWS, stop_reason="enough")
     assert History(ROWS) != History(ROWS[:1])

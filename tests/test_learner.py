@@ -400,7 +400,7 @@ def test_a_nan_stops_with_names_and_the_weights_as_they_were(photo_folder: Path)
     start, names = message.split("The batch holds: ")
     assert start == "the training loss became nan in epoch 1, batch 1, at learning rate 0.01. "
     assert names.count(".jpg") == 8
-    assert " and 10 more. Try a lower learning rate" in names
+    assert " and 10 more. The weights are those before this batch, and learn.replay(0)" in names
     assert same(before, list(learn.model.parameters()))
 
 
@@ -700,7 +700,7 @@ def test_a_wrong_part_is_refused_at_once(
             lambda learn: learn.fit(1, wd=0.1),
             TypeError,
             "Learner.fit() has no argument 'wd'. It takes: epochs, lr, schedule, weight_decay, "
-            "accumulate, callbacks, cbs, progress.",
+            "accumulate, callbacks, cbs, progress, checkpoint, resume, every_minutes, every_steps.",
         ),
         (
             lambda learn: learn.fit_one_cycle(1, lr_max=0.1),

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import math
 import re
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,13 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from learnkit import loop
 from learnkit.callback import HOOKS, Callback
 from learnkit.data.batch import BatchPipeline
 from learnkit.errors import DataError, ModelError, NonFiniteLossError, StateError
+from learnkit.forward import Parts
 from learnkit.history import History
-from learnkit.loop import Parts, evaluate, run_fit
+from learnkit.loop import run_fit
 from learnkit.metrics import MeanMetric, accuracy, as_metrics
+from learnkit.phases import evaluate
 from learnkit.precision import Fp16, Plain
 from learnkit.state import Phase, SkipBatch, State
 from learnkit.task import Supervised
@@ -355,6 +357,98 @@ def test_a_hook_that_nobody_overrides_is_not_called(monkeypatch: pytest.MonkeyPa
     run_fit(make_parts(classes_of(2), classes_of(2)), [quiet], History())
 
 
+# ---------------------------------------------------------------- signals
+
+
+@pytest.fixture
+def fresh_handlers() -> Iterator[None]:
+    """Those of a process that has just begun."""
+    fresh = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in fresh.items()}
+    yield
+    assert {number: signal.getsignal(number) for number in fresh} == fresh
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def signalled(at: int, *numbers: signal.Signals) -> tuple[str, BaseException | None, History]:
+    """Run two epochs of three batches and two of validation; send signals at an event."""
+    count = [0]
+
+    def act(hook: str, state: State) -> None:
+        count[0] += 1
+        if count[0] == at + 1:
+            for number in numbers:
+                signal.raise_signal(number)
+
+    recorder, history, error = Recording(act), History(), None
+    try:
+        run_fit(make_parts(classes_of(2, 2, 2), classes_of(2, 2), epochs=2), [recorder], history)
+    except (KeyboardInterrupt, SystemExit) as caught:
+        error = caught
+    return "".join(recorder.events), error, history
+
+
+WHOLE = "f" + ("ep" + "bolstB" * 3 + "Pp" + "bolB" * 2 + "PE") * 2 + "F"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_the_batch_and_every_open_hook(
+    fresh_handlers: None, number: signal.Signals
+) -> None:
+    """At each event in turn; where no batch is open the next one ends it."""
+    for at in range(len(WHOLE)):
+        text, error, history = signalled(at, number)
+        if number is signal.SIGINT:
+            assert isinstance(error, KeyboardInterrupt), at
+        else:
+            assert isinstance(error, SystemExit), at
+            assert error.code == 143
+        if at == len(WHOLE) - 1:  # in after_fit, when all is done
+            assert text == WHOLE
+            continue
+        assert text.endswith("!F"), at
+        went = text[:-2]
+        assert FIT.fullmatch(went + "F"), at
+        assert len(history) == went.count("E")
+        begun = went[at + 1 :].count("b")
+        open_batch = WHOLE[: at + 1].rfind("b") > WHOLE[:at].rfind("B")
+        last = "b" not in WHOLE[at + 1 :]
+        assert begun == (0 if open_batch or last else 1), at
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_wait(fresh_handlers: None, first: signal.Signals) -> None:
+    for at in range(len(WHOLE) - 1):
+        text, error, _ = signalled(at, first, signal.SIGINT)
+        assert isinstance(error, KeyboardInterrupt), at
+        assert text == WHOLE[: at + 1] + "!F", at
+
+
+def test_an_epoch_that_a_signal_has_ended_leaves_the_row_of_what_it_trained(
+    fresh_handlers: None,
+) -> None:
+    text, _, history = signalled(WHOLE.index("bolstB") + 8, signal.SIGINT)
+    assert text == "fep" + "bolstB" * 2 + "PE!F"
+    assert [list(row) for row in history] == [["train_loss", "seconds"]]
+
+
+def test_a_model_is_whole_and_trains_on_after_a_signal(fresh_handlers: None) -> None:
+    def act(hook: str, state: State) -> None:
+        if hook == "after_loss" and state.training:
+            signal.raise_signal(signal.SIGINT)
+
+    parts = make_parts(classes_of(2, 2))
+    with pytest.raises(KeyboardInterrupt):
+        run_fit(parts, [Recording(act)], History())
+    assert parts.state.progress.steps_done == 1
+    assert not parts.state.model.training
+    assert all(p.grad is None for p in parts.state.model.parameters())
+    again = make_parts(classes_of(2, 2), model=parts.state.model)
+    run_fit(again, [], History())
+    assert again.state.progress.steps_done == 2
+
+
 # ---------------------------------------------------------------- what a hook sees
 
 
@@ -632,9 +726,10 @@ def test_a_loss_that_is_no_number_stops_with_all_that_is_known(value: float, wor
     message = told(NonFiniteLossError, lambda: events(parts, recorder))
     assert message == (
         f"the training loss became {word} in epoch 1, batch 3, at learning rate 0.1. "
-        "The last finite loss was 0.5. The batch holds: e.jpg, f.jpg. Try a lower learning rate "
+        "The last finite loss was 0.5. The batch holds: e.jpg, f.jpg. The weights are those before "
+        "this batch, and learn.replay(2) gives it as the model saw it. Try a lower learning rate "
         "(learn.lr_find() suggests one), callbacks=GradientClip(1.0) or precision='fp32', and "
-        "check these samples. If the weights are bad already, make or load the learner again."
+        "check these samples; nonfinite='skip' leaves such batches out."
     )
     assert recorder.events[-2:] == ["!", "F"]
     assert torch.equal(model.weight, before)
@@ -645,9 +740,10 @@ def test_a_first_loss_that_is_no_number_has_none_before_it_and_names_eight_files
     message = told(NonFiniteLossError, lambda: events(parts, Recording()))
     assert message == (
         "the training loss became nan in epoch 1, batch 1, at learning rate 0.1. The batch holds: "
-        "a.jpg, b.jpg, c.jpg, d.jpg, e.jpg, f.jpg, g.jpg, h.jpg and 2 more. Try a lower learning "
+        "a.jpg, b.jpg, c.jpg, d.jpg, e.jpg, f.jpg, g.jpg, h.jpg and 2 more. The weights are those "
+        "before this batch, and learn.replay(0) gives it as the model saw it. Try a lower learning "
         "rate (learn.lr_find() suggests one), callbacks=GradientClip(1.0) or precision='fp32', and "
-        "check these samples. If the weights are bad already, make or load the learner again."
+        "check these samples; nonfinite='skip' leaves such batches out."
     )
 
 
@@ -655,7 +751,7 @@ def test_a_fit_may_be_told_to_go_on_over_bad_losses() -> None:
     parts = make_parts(
         classes_of(2, 2),
         loss=lambda preds, targets: preds.sum() * math.nan,
-        stop_at_nonfinite=False,
+        nonfinite=None,
     )
     history = History()
     run_fit(parts, [], history)
@@ -747,26 +843,6 @@ def test_the_order_of_an_epoch_is_asked_for_by_its_number_over_all_fits() -> Non
     run_fit(parts, [], History())
     assert loader.epochs == [5, 6]
     assert valid.epochs == [0, 0]
-
-
-def test_on_an_accelerator_a_bad_loss_is_found_without_waiting_every_step(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """There the place of the first bad loss stays on the device until the phase ends."""
-    monkeypatch.setattr(loop, "kept_generators", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(loop, "seed_generators", lambda seed, step, device: None)
-    calls = [0]
-
-    def loss(preds: Tensor, targets: Tensor) -> Tensor:
-        calls[0] += 1
-        return preds.sum() * (math.nan if calls[0] == 2 else 0.0)
-
-    parts = make_parts(classes_of(2, 2, 2), loss=loss)
-    parts.state.device = torch.device("cuda")
-    message = told(NonFiniteLossError, lambda: events(parts, Recording()))
-    assert calls[0] == 3
-    assert message.startswith("the training loss became nan in epoch 1, batch 2, at learning rate")
-    assert "The batch holds: c.jpg, d.jpg. Try" in message
 
 
 def test_an_error_of_the_model_says_what_it_was_given() -> None:

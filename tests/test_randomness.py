@@ -136,6 +136,17 @@ def test_seed_generators_makes_torch_a_function_of_seed_and_step() -> None:
         assert not torch.equal(torch.rand(4), first)
 
 
+def test_what_is_counted_by_another_name_draws_other_numbers() -> None:
+    drawn = []
+    with kept_generators(CPU):
+        for name in ({}, {"name": "step"}, {"name": "epoch"}, {"name": "valid"}):
+            seed_generators(3, 10, CPU, **name)
+            drawn.append(torch.default_generator.initial_seed())
+    assert drawn[0] == drawn[1] == mix(3, key_of("step"), 10)
+    assert drawn[2:] == [mix(3, key_of(name), 10) for name in ("epoch", "valid")]
+    assert len(set(drawn)) == 3
+
+
 def test_kept_generators_restores_the_callers_generator_also_after_an_error() -> None:
     before = torch.get_rng_state()
     with pytest.raises(KeyError), kept_generators(CPU):

@@ -94,6 +94,44 @@ def test_the_running_loss_is_weighted_by_samples(state: State) -> None:
     torch.testing.assert_close(state.loss_so_far, torch.tensor(64 / 66))
 
 
+def test_a_phase_that_goes_on_counts_from_where_it_was(state: State) -> None:
+    state.open_phase(Phase.TRAIN, batches=9, done=4)
+    assert (state.progress.batches_done, state.progress.batches_planned) == (4, 9)
+    assert state.training
+
+
+LOSSES = [(0.1 * (i % 7) + 1e-3 * i, 1 + i % 3) for i in range(300)]
+
+
+def added(state: State, losses: list[tuple[float, int]]) -> float:
+    for value, samples in losses:
+        state.add_loss(torch.tensor(value), samples)
+    assert state.loss_so_far is not None
+    return state.loss_so_far.item()
+
+
+def test_looking_at_the_running_loss_does_not_change_how_it_is_rounded(state: State) -> None:
+    state.open_phase(Phase.TRAIN, batches=300)
+    expected = added(state, LOSSES)
+    for every in (1, 7, 128):
+        looked_at = State(nn.Identity())
+        looked_at.open_phase(Phase.TRAIN, batches=300)
+        for start in range(0, 300, every):
+            found = added(looked_at, LOSSES[start : start + every])
+        assert found == expected
+
+
+@pytest.mark.parametrize("at", [0, 1, 127, 128, 129, 299])
+def test_the_losses_of_a_phase_survive_a_checkpoint_bit_for_bit(state: State, at: int) -> None:
+    state.open_phase(Phase.TRAIN, batches=300)
+    for value, samples in LOSSES[:at]:
+        state.add_loss(torch.tensor(value), samples)
+    restored = State(nn.Identity())
+    restored.open_phase(Phase.TRAIN, batches=300, done=at)
+    restored.load_losses(state.losses_dict())
+    assert added(restored, LOSSES[at:]) == added(state, LOSSES[at:])
+
+
 def test_the_first_reason_to_stop_is_kept(state: State) -> None:
     assert state.stop_reason is None
     state.stop("first")

@@ -280,8 +280,8 @@ def test_data_without_classes_is_refused() -> None:
             {"batch_size": 8},
             TypeError,
             "cnn_learner() has no argument 'batch_size'. It takes: data, backbone, weights, "
-            "metrics, loss_func, opt_func, head, dropout, normalize, train_bn, compile, callbacks, "
-            "cbs, precision, device, path, seed.",
+            "metrics, loss_func, opt_func, head, dropout, normalize, train_bn, compile, "
+            "nonfinite, micro_batch, mute, callbacks, cbs, precision, device, path, seed.",
         ),
         (
             {"head": "fastia"},

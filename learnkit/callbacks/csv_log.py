@@ -11,8 +11,8 @@ from typing import Any
 from typing_extensions import override
 
 from learnkit.callback import Callback
-from learnkit.checkpoint import check_writable, write_file
 from learnkit.errors import CheckpointError
+from learnkit.files import check_writable, write_file
 from learnkit.names import checked_keywords
 from learnkit.state import State
 
@@ -33,13 +33,14 @@ class CSVLog(Callback):
             columns and is to be appended to.
     """
 
+    looks_on = True
+
     @checked_keywords
     def __init__(self, path: str | PathLike[str], *, append: bool = False) -> None:
         self.path = Path(path)
         self.append = append
         self._columns: list[str] = []
         self._rows = 0
-        self._resumed = False
         self._epoch_began = 0.0
 
     @override
@@ -47,13 +48,11 @@ class CSVLog(Callback):
         columns = ["epoch", *state.metric_names, "seconds"]
         used_before, self._columns = self._columns == columns, columns
         self._check_place()
+        goes_on = state.progress.steps_done > 0
         kept: list[list[str]] = []
-        if (self.append or self._resumed or used_before) and self.path.exists():
+        if (self.append or goes_on or used_before) and self.path.exists():
             kept = self._rows_there()
-        # rows after the checkpoint belong to epochs that are about to run again
-        kept = kept[: self._rows] if self._resumed else kept
-        self._rows = len(kept)
-        write_file(self.path, _as_csv([self._columns, *kept]).encode())
+        self._keep(kept)
 
     @override
     def before_epoch(self, state: State) -> None:
@@ -70,17 +69,17 @@ class CSVLog(Callback):
         self._rows += 1
 
     @override
-    def after_fit(self, state: State) -> None:
-        self._resumed = False
-
-    @override
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self._rows}
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._rows = int(state["rows"])
-        self._resumed = True
+        # rows after the checkpoint belong to epochs that are about to run again
+        self._keep(self._rows_there()[: int(state["rows"])])
+
+    def _keep(self, rows: list[list[str]]) -> None:
+        self._rows = len(rows)
+        write_file(self.path, _as_csv([self._columns, *rows]).encode())
 
     def _check_place(self) -> None:
         if self.path.is_dir():

@@ -51,15 +51,13 @@ class EarlyStopping(Callback):
         self.best = Best()
         self.waited = 0
         self._watch: Monitor | None = None
-        self._resumed = False
 
     @override
     def before_fit(self, state: State) -> None:
         self._watch = resolve(
             self.monitor, self.mode, state.higher_is_better, owner="EarlyStopping"
         )
-        if not self._resumed:
-            self.best, self.waited = Best(), 0
+        self.best, self.waited = Best(), 0
 
     @override
     def after_epoch(self, state: State) -> None:
@@ -77,14 +75,9 @@ class EarlyStopping(Callback):
             )
 
     @override
-    def after_fit(self, state: State) -> None:
-        self._resumed = False
-
-    @override
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best.value, "best_epoch": self.best.epoch, "waited": self.waited}
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best, self.waited = best_from(state), int(state["waited"])
-        self._resumed = True

@@ -30,6 +30,8 @@ class ProgressBar(Callback):
         stream: where to write; standard output by default.
     """
 
+    looks_on = True
+
     @checked_keywords
     def __init__(
         self,

@@ -7,8 +7,9 @@ from typing import Any
 from typing_extensions import override
 
 from learnkit.callback import Callback
-from learnkit.checkpoint import check_writable, load_into, load_tensors, save_tensors
+from learnkit.checkpoint import load_into, load_tensors, save_tensors
 from learnkit.errors import CheckpointError
+from learnkit.files import check_writable
 from learnkit.monitor import Best, Mode, Monitor, best_from, check_mode, resolve
 from learnkit.names import checked_keywords
 from learnkit.state import State
@@ -31,6 +32,8 @@ class SaveBest(Callback):
         MonitorError: at the start of a fit that does not compute ``monitor``.
     """
 
+    looks_on = True
+
     @checked_keywords
     def __init__(
         self,
@@ -47,12 +50,10 @@ class SaveBest(Callback):
         self.restore = restore
         self.best = Best()
         self._watch: Monitor | None = None
-        self._resumed = False
 
     @override
     def before_fit(self, state: State) -> None:
-        if not self._resumed:
-            self.best = Best()
+        self.best = Best()
         self._watch = resolve(self.monitor, self.mode, state.higher_is_better, owner="SaveBest")
         if self.path.is_dir():
             raise CheckpointError(
@@ -72,7 +73,6 @@ class SaveBest(Callback):
 
     @override
     def after_fit(self, state: State) -> None:
-        self._resumed = False
         if self.restore and self.best.value is not None:
             load_into(state.model, load_tensors(self.path), source=self.path)
 
@@ -83,4 +83,3 @@ class SaveBest(Callback):
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = best_from(state)
-        self._resumed = True

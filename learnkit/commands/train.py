@@ -1,6 +1,7 @@
 """``learnkit train``: the five lines as a command."""
 
 from argparse import Namespace
+from pathlib import Path
 
 import torch
 
@@ -8,15 +9,18 @@ from learnkit import models
 from learnkit.callbacks.csv_log import CSVLog
 from learnkit.commands.places import device_of, writable_folder
 from learnkit.data.image_bunch import ImageDataBunch
-from learnkit.errors import ModelError, WeightsError
+from learnkit.errors import CheckpointError, ModelError, WeightsError
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.models.backbone import Backbone
 from learnkit.models.catalogue import TIMM_PREFIX, backbone_names, timm
 from learnkit.names import did_you_mean
 from learnkit.precision import PrecisionName
+from learnkit.runs.checkpoints import FINE_TUNE_PARTS, Checkpoints
+from learnkit.runs.folder import RunFolder, is_finished
 from learnkit.vision import cnn_learner
 
+CHECKPOINTS = "checkpoints"
 FROM_SCRATCH = ("xresnet18", "xresnet34", "xresnet50")
 
 
@@ -25,6 +29,8 @@ def run(args: Namespace) -> int:
     arch = find_arch(args.arch)
     device = device_of(args.device)
     out = writable_folder(args.out)
+    if not args.resume:
+        _refuse_to_forget(out)
     data = ImageDataBunch.from_folder(
         args.path,
         valid_pct=args.valid_pct,
@@ -35,16 +41,33 @@ def run(args: Namespace) -> int:
     print(data)
     learn = _learner(arch, data, args.weights, args.precision, device)
     table = out / "history.csv"
-    table.unlink(missing_ok=True)
+    if not args.resume:
+        table.unlink(missing_ok=True)
     rate = {} if args.lr is None else {"base_lr" if args.fine_tune else "lr": args.lr}
     train = learn.fine_tune if args.fine_tune else learn.fit
     history = train(
-        args.epochs, callbacks=CSVLog(table, append=True), **rate
-    )  # two parts of fine_tune
+        args.epochs,
+        callbacks=CSVLog(table, append=True),  # fine_tune has two parts
+        checkpoint=Checkpoints(out / CHECKPOINTS, keep=2),
+        resume="auto" if args.resume else "never",
+        **rate,
+    )
     history.to_json(out / "history.json")
     model = learn.export(out / "model")
     print(f"model written to {model}; try: learnkit predict {model} PHOTO")
     return 0
+
+
+def _refuse_to_forget(out: Path) -> None:
+    """Raise when a training that was stopped would be begun anew over its checkpoints."""
+    parts = [out / CHECKPOINTS, *(out / CHECKPOINTS / part for part in FINE_TUNE_PARTS)]
+    names = {part: RunFolder(part).names() for part in parts}
+    stopped = [part for part, found in names.items() if found and not is_finished(found[-1])]
+    if stopped:
+        raise CheckpointError(
+            f"{out} holds a training that was stopped: {names[stopped[-1]][-1]}. --resume goes on "
+            f"with it; another --out, or deleting {out / CHECKPOINTS}, starts anew."
+        )
 
 
 def find_arch(name: str) -> Backbone | str:

@@ -29,17 +29,25 @@ class CnnModel(nn.Module):
         head: gives logits from them.
         fast: runs the body while it is in use; None else.
         backbone: what the body was built from.
+        pretrained: whether the body came with weights.
         spec: plain values from which ``build_from_spec`` rebuilds the model, or None when the
             backbone or the head is not of the library's own.
     """
 
     def __init__(
-        self, body: nn.Module, head: nn.Module, *, backbone: Backbone, spec: Json | None
+        self,
+        body: nn.Module,
+        head: nn.Module,
+        *,
+        backbone: Backbone,
+        spec: Json | None,
+        pretrained: bool = False,
     ) -> None:
         super().__init__()
         self.body = body
         self.head = head
         self.backbone = backbone
+        self.pretrained = pretrained
         self.spec = spec
         self.fast: FastBody | None = None
 
@@ -114,7 +122,13 @@ def build_cnn(
         body = backbone.build_body(weights)
     with seeded(seed, "head"):
         module = _build_head(backbone, n_classes, head, dropout)
-    return CnnModel(body, module, backbone=backbone, spec=_spec(backbone, n_classes, head, dropout))
+    return CnnModel(
+        body,
+        module,
+        backbone=backbone,
+        spec=_spec(backbone, n_classes, head, dropout),
+        pretrained=weights is not None,
+    )
 
 
 def _check(backbone: Backbone, head: object, dropout: float | None) -> None:

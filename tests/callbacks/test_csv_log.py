@@ -99,15 +99,28 @@ def test_a_resumed_fit_keeps_the_rows_up_to_its_checkpoint(
     run_epochs(log, state, ROWS[1:])  # then it was killed
 
     log, state = CSVLog(tmp_path / "run.csv", append=append), make_state()
-    state.progress.epochs_done = 1
-    log.load_state_dict(saved)
+    state.progress.epochs_done, state.progress.steps_done = 1, 4
     log.before_fit(state)
+    log.load_state_dict(saved)  # comes after before_fit
     assert log.path.read_text() == HEADER + FIRST
     run_epochs(log, state, ROWS[1:])
     assert log.path.read_text() == HEADER + FIRST + SECOND
     log.after_fit(state)
     log.before_fit(make_state())  # the next fit is no resumed one, and takes no row away
     assert log.path.read_text() == HEADER + FIRST + SECOND
+
+
+def test_a_fit_that_goes_on_from_its_very_start_begins_the_file_anew(
+    tmp_path: Path, make_state: Any, run_epochs: Any
+) -> None:
+    log, state = CSVLog(tmp_path / "run.csv"), make_state()
+    log.before_fit(state)
+    saved = log.state_dict()
+    run_epochs(log, state, ROWS[:1])  # then it was killed, with the first checkpoint alone
+    log, state = CSVLog(tmp_path / "run.csv"), make_state()
+    log.before_fit(state)
+    log.load_state_dict(saved)
+    assert log.path.read_text() == HEADER
 
 
 def test_a_folder_in_place_of_the_file_is_an_error_before_training(

@@ -73,15 +73,19 @@ def test_a_second_fit_starts_anew(fit: Callable[..., State]) -> None:
     assert fit(callback, losses(5.0, 4.0)).stop_reason is None
 
 
-def test_a_resumed_fit_waits_on_where_it_was(fit: Callable[..., State]) -> None:
+def test_a_resumed_fit_waits_on_where_it_was(
+    fit: Callable[..., State], make_state: Any, run_epochs: Any
+) -> None:
     first = EarlyStopping(patience=3)
     fit(first, losses(0.5, 0.9, 0.9))
-    resumed = EarlyStopping(patience=3)
-    resumed.load_state_dict(first.state_dict())
+    assert first.state_dict() == {"best": 0.5, "best_epoch": 1, "waited": 2}
+    resumed, state = EarlyStopping(patience=3), make_state()
+    resumed.before_fit(state)
+    resumed.load_state_dict(first.state_dict())  # comes after before_fit
     assert resumed.state_dict() == first.state_dict()
-    assert resumed.state_dict() == {"best": 0.5, "best_epoch": 1, "waited": 2}
-    state = fit(resumed, losses(0.9, 0.1))
+    run_epochs(resumed, state, losses(0.9, 0.1))
     assert state.progress.epochs_done == 1
+    assert state.stop_reason == "valid_loss has not improved for 3 epochs (best 0.5 in epoch 1)"
     assert fit(resumed, losses(5.0, 4.0)).stop_reason is None  # no longer resumed
 
 

@@ -62,7 +62,36 @@ def test_a_skipped_batch_leaves_nothing(learn: Learner) -> None:
     assert (learn.recorder.lrs, learn.recorder.losses) == ([], [])
 
 
-def test_it_is_a_callback_like_others() -> None:
+def test_every_epoch_of_every_fit_is_known_by_its_key_and_first_batch(learn: Learner) -> None:
+    learn.fit(2, progress=False)
+    learn.fit(1, progress=False)
+    assert learn.recorder.epochs == [(0, 0), (1, 4), (2, 8)]
+
+
+def test_its_state_is_all_that_it_recorded_and_asking_changes_nothing(learn: Learner) -> None:
+    class Asking(Callback):
+        def after_batch(self, state: State) -> None:
+            learn.recorder.state_dict()
+
+    own = Losses()
+    learn.fit(1, callbacks=[own, Asking()], progress=False)
+    assert learn.recorder.losses == own.seen
+    saved = learn.recorder.state_dict()
+    assert {name: value.tolist() for name, value in saved.items()} == {
+        "lrs": learn.recorder.lrs,
+        "losses": own.seen,
+        "epochs": [[0, 0]],
+    }
+    other = Recorder()
+    other.load_state_dict(saved)
+    assert (other.lrs, other.losses, other.epochs) == (learn.recorder.lrs, own.seen, [(0, 0)])
+
+
+def test_it_has_a_state_before_the_first_fit_too() -> None:
     recorder = Recorder()
     assert recorder.name == "Recorder"
-    assert recorder.state_dict() == {}
+    assert {name: value.tolist() for name, value in recorder.state_dict().items()} == {
+        "lrs": [],
+        "losses": [],
+        "epochs": [],
+    }

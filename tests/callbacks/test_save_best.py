@@ -88,8 +88,8 @@ def test_a_resumed_fit_knows_the_best_so_far(
     train(first, state, run_epochs, [0.4])
     resumed, state = SaveBest(tmp_path / "best.safetensors"), make_state()
     state.progress.epochs_done = 1
-    resumed.load_state_dict(first.state_dict())
     resumed.before_fit(state)
+    resumed.load_state_dict(first.state_dict())  # comes after before_fit
     train(resumed, state, run_epochs, [0.6])
     assert resumed.state_dict() == {"best": 0.4, "best_epoch": 1}
     resumed.after_fit(state)

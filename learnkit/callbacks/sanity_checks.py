@@ -1,0 +1,206 @@
+"""Say in one line what a fit would else pass over in silence."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from torch import Tensor
+from typing_extensions import override
+
+from learnkit.callback import Callback
+from learnkit.data.batch import Normalize
+from learnkit.data.warn import warn_user
+from learnkit.errors import NonFiniteLossError, StateError
+from learnkit.names import checked_keywords
+from learnkit.sanity.gradients import GradientWatch
+from learnkit.sanity.images import same_images
+from learnkit.sanity.inputs import misfit
+from learnkit.sanity.kept import KeptLosses
+from learnkit.sanity.labels import LabelWatch
+from learnkit.sanity.losses import SpikeWatch
+from learnkit.sanity.metrics import not_finite
+from learnkit.sanity.names import CheckName, Mute, check_mute, line_of
+from learnkit.sanity.parameters import FrozenWeights, missing_weights
+from learnkit.state import State
+from learnkit.types import BatchLoader
+
+__all__ = ["CheckName", "Mute", "SanityChecks", "check_mute"]
+
+READ_EVERY: Final = 1024  # batches of which losses and labels are kept on the device
+
+
+class SanityChecks(Callback):
+    """Warns of what looks like a mistake: one line a finding, each check at most once a fit.
+
+    What each check looks at is on the page ``docs/checks.md``. No step waits for the device:
+    losses, labels and gradient norms stay there until a phase ends. Keep one object for a learner,
+    so that the next fit does not look at the same data again.
+
+    Args:
+        mute: names of checks that are turned off.
+        classes: the classes' names, for the lines.
+        pretrained: the normalisation that the model's weights were pretrained with; None where
+            they were not, and the check ``normalize`` is off.
+
+    Raises:
+        ValueError: for a name that no check has.
+    """
+
+    looks_on = True
+
+    @checked_keywords
+    def __init__(
+        self, *, mute: Mute = (), classes: Sequence[str] = (), pretrained: Normalize | None = None
+    ) -> None:
+        self.mute = check_mute(mute)
+        self.classes, self.pretrained = tuple(classes), pretrained
+        self._said: set[CheckName] = set()
+        self._losses = KeptLosses(on_host=True)
+        guessing = math.log(len(self.classes)) if self.classes else 0.0
+        self._spikes, self._gradients = SpikeWatch(floor=guessing), GradientWatch()
+        self._labels = LabelWatch(self.classes)
+        self._frozen: FrozenWeights | None = None
+        self._data: tuple[BatchLoader | None, BatchLoader | None] = None, None
+        self._compared = False
+
+    @override
+    def before_fit(self, state: State) -> None:
+        self._said, self._gradients = set(), GradientWatch()
+        self._losses = KeptLosses(on_host=state.device.type == "cpu")
+        self._frozen, self._next_look = None, 0.0  # what is loaded to go on with comes after this
+        self._inputs_due = self.pretrained is not None and "normalize" not in self.mute
+        self._labels_due = not {"constant_labels", "unseen_class"} <= self.mute
+        self._take(state.train_dl, state.valid_dl)
+        self._spikes.new_fit()
+
+    def _take(self, train_dl: BatchLoader | None, valid_dl: BatchLoader | None) -> None:
+        """Begin with this data, or go on with that of the fit before."""
+        if self._data[0] is not train_dl or self._data[1] is not valid_dl:
+            self._labels, self._compared = LabelWatch(self.classes), False
+        self._labels.begin_epoch()
+        self._data = train_dl, valid_dl
+        self._partial = 0  # which batch is a last one of fewer samples, whose loss varies more
+        if train_dl is not None:
+            size = self._spikes.batch_size = self._labels.batch_size = train_dl.batch_size
+            self._partial = len(train_dl) if train_dl.n_samples < len(train_dl) * size else 0
+
+    @override
+    def before_step(self, state: State) -> None:
+        step = state.progress.steps_done + 1
+        if step < self._next_look:
+            return
+        model, optimizer = state.model, state.optimizer
+        if not self._next_look and "optimizer" not in self.mute:
+            self._frozen = FrozenWeights(model, optimizer)
+            self._say("optimizer", missing_weights(model, optimizer))
+        if step >= self._gradients.due and "zero_gradient" not in self.mute:
+            self._gradients.look(step, model, optimizer, state.loss)
+        muted = "zero_gradient" in self.mute
+        self._next_look = math.inf if muted else self._gradients.due
+
+    @override
+    def after_batch(self, state: State) -> None:
+        try:
+            loss = state.loss
+        except StateError:  # a hook skipped the batch
+            return
+        progress = state.progress
+        if state.training:
+            number = progress.batches_seen - 1
+            if progress.batches_done != self._partial:
+                self._losses.add(number, loss)
+        else:
+            number = progress.batches_done - 1
+            self._losses.add(number, loss, state.indices)
+        if self._inputs_due or self._labels_due:
+            self._look_at(state, number)
+        if len(self._losses) >= READ_EVERY:
+            self._read()
+
+    def _look_at(self, state: State, number: int) -> None:
+        x: object = state.batch.x  # a loader of the user's may give a dict or a tuple
+        y: object = state.batch.y
+        if self._inputs_due and self.pretrained is not None and isinstance(x, Tensor):
+            self._say("normalize", misfit(x, self.pretrained.mean, self.pretrained.std))
+        self._inputs_due = False
+        self._labels_due = self._labels_due and not self._labels.is_settled
+        if self._labels_due and isinstance(y, Tensor):
+            self._labels.add(number, y, state.preds, state.indices)
+
+    def _read(self) -> None:
+        """Take in what was kept of the phase so far; this waits for the device."""
+        in_validation = self._losses.have_indices
+        numbers, losses = self._losses.read()
+        if not in_validation:
+            self._spikes.feed(numbers, losses)
+        self._labels.fold(train=not in_validation)
+
+    @override
+    def after_phase(self, state: State) -> None:
+        self._read()
+        if state.training:
+            self._after_training(state)
+        elif not self._labels.is_settled:
+            self._say("unseen_class", self._labels.unseen())
+        if state.valid_dl is None or not state.training:
+            self._labels.end_epoch()
+        self._look_at_numbers(state)
+
+    def _look_at_numbers(self, state: State) -> None:
+        bad, self._losses.first_bad = self._losses.first_bad, None
+        if state.loss_so_far is not None:  # else there was no batch, and there are no numbers
+            training, epoch = state.training, state.progress.epochs_done + 1
+            new = {n: v for n, v in state.metrics.items() if (n == "train_loss") is training}
+            self._say("non_finite", not_finite(new, epoch, bad=bad, loader=state.valid_dl))
+
+    def _after_training(self, state: State) -> None:
+        self._say("loss_spike", self._spikes.finding())
+        self._say("zero_gradient", self._gradients.finding(state.model, state.optimizer))
+        if not self._labels.is_settled:
+            self._say("constant_labels", self._labels.constant())
+        if self._frozen is not None:
+            self._say("optimizer", self._frozen.finding())
+            self._frozen = None
+
+    @override
+    def after_epoch(self, state: State) -> None:
+        whole = state.stop_reason is None  # who wants to stop does not want to wait
+        if whole and not self._compared and "same_images" not in self.mute:
+            self._compared = True
+            self._say("same_images", same_images(state.train_dl, state.valid_dl))
+
+    @override
+    def on_error(self, state: State, error: BaseException) -> None:
+        if isinstance(error, NonFiniteLossError):  # what led to it
+            self._read()
+            self._say("loss_spike", self._spikes.finding())
+
+    @override
+    def after_fit(self, state: State) -> None:
+        self._frozen = None
+        self._losses = KeptLosses(on_host=True)
+        self._labels.let_go()
+
+    def _say(self, name: CheckName, found: str | None) -> None:
+        if found is not None and name not in self.mute and name not in self._said:
+            self._said.add(name)
+            warn_user(line_of(name, found))
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        self._read()
+        return {
+            "said": sorted(self._said),
+            "compared": self._compared,
+            "losses": self._spikes.state_dict(),
+            "gradients": self._gradients.state_dict(),
+            "labels": self._labels.state_dict(),
+        }
+
+    @override
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._said = set(state["said"])
+        self._compared = bool(state["compared"])
+        self._spikes.load_state_dict(state["losses"])
+        self._gradients.load_state_dict(state["gradients"])
+        self._labels.load_state_dict(state["labels"])

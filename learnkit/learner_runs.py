@@ -1,0 +1,214 @@
+"""How a learner calls the loop: one fit, with checkpoints or without, and the sweep of rates."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from learnkit.callback import Callback
+from learnkit.callbacks.lr_finder import LRFinder
+from learnkit.callbacks.lr_schedule import LRSchedule
+from learnkit.callbacks.progress import ProgressBar
+from learnkit.data.skipped import skipped_summary
+from learnkit.data.warn import warn_user
+from learnkit.device import device_words
+from learnkit.display import make_display
+from learnkit.errors import NonFiniteLossError
+from learnkit.forward import Parts
+from learnkit.history import History
+from learnkit.learner_base import DEFAULT_DECAY, LearnerBase
+from learnkit.loop import run_fit
+from learnkit.lr_find import LRFindResult
+from learnkit.optim import build_optimizer, set_rates, spread_rates
+from learnkit.plan import FitPlan, opening_line
+from learnkit.runs.checkpoints import SavePlan
+from learnkit.state import State
+
+FEW_POINTS = 10  # on a rate curve
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastFit:
+    """What a learner remembers of its last fit, to look back at it.
+
+    Attributes:
+        plan: its settings.
+        callbacks: those that take part in a replay.
+        folder: of its checkpoints, or None.
+        failed_at: the batch whose weights the learner still has, as its loss was not finite.
+    """
+
+    plan: FitPlan
+    callbacks: tuple[Callback, ...]
+    folder: Path | None
+    failed_at: int | None = None
+
+
+class LearnerRuns(LearnerBase):
+    """A learner that can be run; see `Learner`."""
+
+    _last: LastFit | None = None
+    _branch: str | None = None  # the checkpoint that the next fit starts from
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the data's index, the weights and the settings, as hexadecimal.
+
+        Equal fingerprints mean equal files and labels, splits, weights, seeds and options. It goes
+        into every checkpoint and export.
+        """
+        from learnkit.runs.identity import fingerprint
+
+        return fingerprint(self._identity(), self.model.state_dict())
+
+    def _run(
+        self,
+        plan: FitPlan,
+        callbacks: Sequence[Callback],
+        progress: bool,
+        save: SavePlan | None = None,
+    ) -> History:
+        if plan.accumulate > 1 and isinstance(self.optimizer, torch.optim.LBFGS):
+            raise ValueError(
+                "L-BFGS computes the loss of one batch again and again within a step, so it cannot "
+                f"accumulate over {plan.accumulate}; leave accumulate out and take larger batches."
+            )
+        rates = spread_rates(plan.lr, len(self.layer_groups))
+        set_rates(self.optimizer, rates, plan.weight_decay)
+        if save is None and self.nonfinite == "rollback":
+            raise ValueError(
+                "nonfinite='rollback' goes back to a checkpoint: fit(checkpoint='runs/x')."
+            )
+        state = self._planned_state(plan)
+        bar = self._bar(plan, state, rates)
+        shown = [bar] if progress else []
+        all_callbacks = [*shown, *self._built_in(plan), *self.callbacks, *callbacks]
+        parts, history = self._parts(state, accumulate=plan.accumulate), History()
+        folder = None if save is None else self.path / save.where.folder
+        last = LastFit(plan=plan, callbacks=_lasting(all_callbacks), folder=folder)
+        try:
+            if save is None or folder is None:
+                run_fit(parts, all_callbacks, history)
+            else:
+                self._run_saved(parts, all_callbacks, plan, rates, save, history, progress)
+        except NonFiniteLossError:
+            last = replace(last, failed_at=state.progress.batches_seen - 1)
+            raise
+        finally:
+            self._last, self._branch = last, None
+            self._seen.epochs_before += len(history)
+            self._seen.batches_seen = state.progress.batches_seen
+            self.history = History([*self.history, *history], stop_reason=history.stop_reason)
+        self._say_what_was_skipped(progress)
+        return history
+
+    def _run_saved(
+        self,
+        parts: Parts,
+        callbacks: Sequence[Callback],
+        plan: FitPlan,
+        rates: Sequence[float],
+        save: SavePlan,
+        history: History,
+        progress: bool,
+    ) -> None:
+        from learnkit.runs.identity import callbacks_identity, plan_identity
+        from learnkit.saved_fit import SavedFit
+
+        identity = self._identity() | plan_identity(plan, rates) | callbacks_identity(callbacks)
+        fit = SavedFit(
+            parts,
+            callbacks,
+            plan=save,
+            folder=self.path / save.where.folder,
+            identity=identity,
+            before={"earlier": list(self.history), "branch_of": self._branch},
+            say=_say if progress else _say_nothing,
+        )
+        fit.run(history)
+
+    def _planned_state(self, plan: FitPlan) -> State:
+        batches = len(self.data.train_dl)
+        state = self._state(self.optimizer, valid_dl=self.data.valid_dl)
+        state.progress.epochs_planned = plan.epochs
+        state.progress.steps_planned = plan.epochs * -(-batches // plan.accumulate)
+        return state
+
+    def _bar(self, plan: FitPlan, state: State, rates: Sequence[float]) -> ProgressBar:
+        words = f"{self.precision.name} ({self._precision_reason})"
+        line = opening_line(plan, state, rates, precision=words, device=device_words(self.device))
+        lines = [line] if self._compiled is None else [line, self._warmed_up(self._compiled)]
+        return ProgressBar(lines=lines)
+
+    def _built_in(self, plan: FitPlan) -> list[Callback]:
+        return [LRSchedule(plan.schedule, plan.momentum), self.recorder, self._checks]
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what decides the numbers, but for the plan of a fit and its callbacks."""
+        from learnkit.runs.identity import (
+            data_identity,
+            described,
+            model_identity,
+            optimizer_identity,
+        )
+
+        settings: dict[str, Any] = {
+            "settings.seed": self.seed,
+            "settings.precision": self.precision.name,
+            "settings.device": self.device.type,
+            "settings.loss": described(getattr(self.task, "loss_func", self.task)),
+            "settings.metrics": [metric.name for metric in self.metrics],
+            "settings.normalize": described(self.normalize),
+            "settings.train_bn": self.train_bn,
+            "settings.compile": None if self._compiled is None else str(self._compiled.mode),
+            "settings.nonfinite": self.nonfinite,
+            "settings.micro_batch": self.micro_batch,
+            "start.epochs": self._seen.epochs_before,
+            "start.batches": self._seen.batches_seen,
+        }
+        settings |= optimizer_identity(self.optimizer)
+        return data_identity(self.data) | model_identity(self.model) | settings
+
+    def _say_what_was_skipped(self, progress: bool) -> None:
+        for name, loader in (("train", self.data.train_dl), ("valid", self.data.valid_dl)):
+            line = None if loader is None else skipped_summary(loader, name)
+            if line is not None and progress:
+                _say(line)
+
+    def _sweep(self, finder: LRFinder, progress: bool) -> LRFindResult:
+        """Run a rate sweep on a throw-away optimizer and put the model back, whatever happens."""
+        saved = {name: value.clone() for name, value in self.model.state_dict().items()}
+        scale = self.precision.state_dict()
+        optimizer = build_optimizer(self._opt_func, self.layer_groups)
+        set_rates(optimizer, spread_rates(finder.start, len(self.layer_groups)), DEFAULT_DECAY)
+        state = self._state(optimizer, valid_dl=None)
+        state.progress.epochs_planned = -(-finder.steps // max(1, len(self.data.train_dl)))
+        state.progress.steps_planned = finder.steps
+        shown = [ProgressBar(table=False)] if progress else []
+        try:
+            run_fit(self._parts(state, looks=False), [*shown, finder], History())
+        finally:
+            self.model.load_state_dict(saved)
+            self.precision.load_state_dict(scale)
+        if len(finder.result.lrs) < min(FEW_POINTS, finder.steps):
+            warn_user(
+                f"lr_find saw only {len(finder.result.lrs)} rates before the loss diverged, too "
+                "few to suggest one. Start lower, or sweep before training rather than after."
+            )
+        return finder.result
+
+
+def _lasting(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
+    return tuple(callback for callback in callbacks if not callback.looks_on)
+
+
+def _say(line: str) -> None:
+    display = make_display("auto", sys.stdout)
+    display.line(line)
+    display.close()
+
+
+def _say_nothing(line: str) -> None:
+    """Take the place of print."""

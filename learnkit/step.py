@@ -1,0 +1,170 @@
+"""What training adds to a batch: the loss is looked at, backward, and when it is due, a step.
+
+::
+
+    batch := before_batch forward after_forward loss after_loss
+             backward (before_step step after_step)? after_batch
+
+Order of a step: backward, unscale, ``before_step`` (gradients are complete and true), step,
+zero_grad.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from learnkit.buffers import KeptBuffers
+from learnkit.finite import FiniteGuard, can_be_held_back
+from learnkit.forward import BatchRunner, Parts, full
+from learnkit.gradients import GradientGroup
+from learnkit.optim import clear_gradients
+from learnkit.precision import Plain
+from learnkit.randomness import SampleKeys, seed_generators
+from learnkit.state import SkipBatch
+from learnkit.types import BatchLoader, Loaded
+
+
+class TrainRunner(BatchRunner):
+    """Runs the batches of one fit, of both phases.
+
+    Attributes:
+        group: the batches since the last optimizer step.
+        guard: looks at training losses; None where nobody wants that.
+    """
+
+    def __init__(self, parts: Parts, call: Callable[[str], None]) -> None:
+        super().__init__(parts, call)
+        self.group = GradientGroup(self.state.optimizer)
+        self.guard = _guard(parts)
+        self._buffers = KeptBuffers(None)
+        self._random: list[tuple[torch.Generator, Tensor]] = []
+
+    def open_phase(self, loader: BatchLoader, *, n_repeating: int) -> None:
+        """Get ready for the batches of a phase, with the model in its mode."""
+        super().open_phase(loader, n_repeating=n_repeating)
+        self._buffers = KeptBuffers(self.state.model if self.state.training else None)
+
+    def run(self, loaded: Loaded, is_last: bool) -> None:
+        """Run one batch; the last one of training always makes a step."""
+        if self.state.training:
+            self._train(loaded, is_last)
+        else:
+            super().run(loaded, is_last)
+
+    def _train(self, loaded: Loaded, is_last: bool) -> None:
+        state, parts, progress = self.state, self.parts, self.state.progress
+        seed_generators(parts.seed, progress.batches_seen, state.device)
+        progress.batches_seen += 1
+        self.group.open()
+        self._open(loaded, SampleKeys(parts.seed, progress.epoch_key, loaded.indices))
+        try:
+            self.call("before_batch")
+            self._buffers.keep()
+            if self._may_split(len(loaded.indices)):
+                self._random = _generator_states(state.device)
+            self._compute()
+            self.group.close(len(loaded.indices))
+            stepping = is_last or state.stop_reason is not None
+            if stepping or self.group.batches >= parts.accumulate:
+                self._step()
+        except SkipBatch:
+            self.group.give_up()
+        self._end()
+
+    def close_phase(self) -> None:
+        """Drop a group that was not stepped, and ask the device whether a loss was bad."""
+        if self.state.training:
+            self.group.drop()
+            if self.guard is not None:
+                self.guard.check_remembered()
+
+    def _use_loss(self, share: float) -> None:
+        """Look at the loss, and compute its gradients."""
+        if not self.state.training:
+            return
+        if self.guard is not None:
+            try:
+                self.guard.check()
+            except BaseException:
+                self._buffers.put_back()
+                raise
+        if self.parts.accumulate > 1:
+            # the sum over the group, in units of a full batch so that fp16 scaling stays sound;
+            # `_step` divides by the samples that the group turns out to have
+            share = len(self.state.indices) / self._nominal
+        loss = self.state.loss
+        self.parts.precision.backward(loss if share == 1.0 else loss * share)
+        if self.guard is not None and self.guard.bad is not None:
+            self._buffers.put_back(self.guard.bad)  # not before: BatchNorm's backward reads them
+
+    def _may_split(self, n: int) -> bool:
+        closure = self.state.training and isinstance(self.state.optimizer, torch.optim.LBFGS)
+        return not closure and super()._may_split(n)
+
+    def _begin_again(self) -> None:
+        if self.state.training:
+            self.group.undo()
+            self._buffers.put_back()
+            # for the same random numbers as at the first attempt
+            step = self.state.progress.batches_seen - 1
+            seed_generators(self.parts.seed, step, self.state.device)
+            for generator, random_state in self._random:
+                generator.set_state(random_state)
+
+    @property
+    def _nominal(self) -> int:
+        return self.state.train_dl.batch_size if self.state.train_dl is not None else 1
+
+    def _step(self) -> None:
+        state, precision = self.state, self.parts.precision
+        optimizer = state.optimizer
+        precision.unscale(optimizer)
+        if self.parts.accumulate > 1:
+            self.group.average(self._nominal)
+        try:
+            self.call("before_step")
+        except SkipBatch:
+            self.group.drop()  # its gradients are averaged already, and cannot be added to
+            raise
+        closure = self._closure if isinstance(optimizer, torch.optim.LBFGS) else None
+        if self.guard is not None:
+            self.guard.hold_back(optimizer)
+        stepped = precision.step(optimizer, closure)
+        if self.guard is not None:
+            self.guard.let_go(optimizer)
+        self.group.drop()
+        state.progress.steps_done += 1
+        if stepped:
+            self.call("after_step")
+
+    def _closure(self) -> Tensor:
+        """Compute loss and gradients again, for optimizers that ask for it within one step."""
+        state, parts = self.state, self.parts
+        with torch.enable_grad():
+            clear_gradients(state.optimizer)
+            with parts.precision.forward_context():
+                preds = parts.task.forward(state.model, state.batch)
+            loss = parts.task.loss(full(preds), state.batch)
+            parts.precision.backward(loss)
+        return loss
+
+
+def _generator_states(device: torch.device) -> list[tuple[torch.Generator, Tensor]]:
+    """Return what transforms and ``before_batch`` have left of torch's generators."""
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        generators.append(torch.cuda.default_generators[device.index or 0])
+    return [(generator, generator.get_state()) for generator in generators]
+
+
+def _guard(parts: Parts) -> FiniteGuard | None:
+    if parts.nonfinite is None:
+        return None
+    state, skip = parts.state, parts.nonfinite == "skip"
+    on_device = (
+        state.device.type != "cpu"
+        and isinstance(parts.precision, Plain)  # a loss scaler waits for the device anyway
+        and can_be_held_back(state.optimizer)
+    )
+    return FiniteGuard(state, skip=skip, waits=skip or not on_device)
