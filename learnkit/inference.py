@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from learnkit.data.batch import BatchPipeline, Normalize
 from learnkit.data.decode import ImageLike
 from learnkit.data.items import list_images
-from learnkit.data.loader import ImageLoader, OnError
+from learnkit.data.loader import ImageLoader
+from learnkit.data.skipped import OnError
 from learnkit.data.source import FileSource, ImageSource, ItemSource
 from learnkit.device import resolve_device
 from learnkit.errors import DataError, ExportError
@@ -149,7 +150,7 @@ class Predictor:
         if self.card.inputs is None:
             raise DataError("this model takes numbers, not photos; it has no folder to predict.")
         source = FileSource(folder, names)
-        answers = self._of_photos(source, self.card.inputs, batch_size, errors="skip")
+        answers = self._of_photos(source, self.card.inputs, batch_size, errors=1.0)
         return {names[index]: answer for index, answer in answers}
 
     def _of_photos(
@@ -231,6 +232,11 @@ def load_learner(
 ) -> Predictor:
     """Load what ``learn.export(path)`` wrote. Nothing in the folder is run.
 
+    The folder may come from a stranger. Its two files are checked before anything is made of them:
+    the types and bounds of every field, the architecture against learnkit's own table and timm's,
+    the tensors against that architecture, and all of it against the size of the files. Docs,
+    "An export from a stranger", has the bounds.
+
     Args:
         path: the folder.
         device: where to compute; the best there is by default.
@@ -239,7 +245,8 @@ def load_learner(
         builder: makes the model's architecture; only for a model that learnkit did not build.
 
     Raises:
-        ExportError: when the folder is missing, damaged or needs a ``builder``.
+        ExportError: when the folder is missing, damaged, not as learnkit writes it, or needs a
+            ``builder``.
     """
     model, card = read_export(Path(path), builder)
     model.requires_grad_(False)

@@ -16,9 +16,23 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from learnkit.data.geometry import SLACK
+from learnkit.data.in_flight import room_for
+from learnkit.data.jpeg import jpeg_eighths, jpeg_orientation, n_scans
 from learnkit.data.pixels import RGB, any_array_to_rgb, image_to_rgb, upright
 from learnkit.errors import DataError
+from learnkit.regular_file import read_regular
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MAX_SCANNED_PIXELS",
+    "ImageLike",
+    "decode",
+    "decode_any",
+    "decode_bytes",
+    "jpeg_eighths",
+    "jpeg_orientation",
+]
 
 ImageLike: TypeAlias = (
     "str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.generic] | Tensor"
@@ -26,6 +40,12 @@ ImageLike: TypeAlias = (
 
 # Twice Pillow's warning level, where Pillow itself refuses. A header can declare any size.
 MAX_PIXELS: Final = 178_956_970
+MAX_BYTES: Final = 2 << 30
+# A progressive JPEG is gone over once for each of its scans, usually 10, and 31 bytes make one.
+MAX_SCANNED_PIXELS: Final = 24 * MAX_PIXELS
+
+# What photos are kept in. Pillow knows 30 more, among them programs that it would run (EPS).
+_FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "MPO", "AVIF", "HEIF")
 
 _ORIENTATION: Final = 0x0112
 
@@ -45,14 +65,11 @@ def decode(path: str | os.PathLike[str], *, min_short: int | None = None) -> RGB
     """
     name = os.fspath(path)
     try:
-        data = Path(name).read_bytes()
-    except IsADirectoryError:
-        raise _unreadable(name, "it is a folder") from None
+        data = read_regular(Path(name), max_bytes=MAX_BYTES)
     except FileNotFoundError:
         raise _unreadable(name, "the file does not exist") from None
-    except OSError as error:
-        # Windows says PermissionError for a folder
-        reason = "it is a folder" if Path(name).is_dir() else (error.strerror or str(error))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise _unreadable(name, reason) from error
     return decode_bytes(data, name=name, min_short=min_short)
 
@@ -109,11 +126,13 @@ def _reason(error: Exception) -> str:
     return str(error).strip().rstrip(".") or type(error).__name__
 
 
-def _check_pixels(height: int, width: int) -> None:
+def _check_pixels(height: int, width: int, scans: int) -> None:
     if height * width > MAX_PIXELS:
         raise ValueError(
             f"its header declares {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed"
         )
+    if scans * height * width > MAX_SCANNED_PIXELS:
+        raise ValueError(f"it goes over its {width} x {height} pixels {scans} times")
 
 
 def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
@@ -122,18 +141,21 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except (ValueError, KeyError):  # KeyError where the file ends within its header
         return None
-    _check_pixels(height, width)
+    scans = n_scans(data)
+    _check_pixels(height, width, scans)
     if colorspace not in ("Gray", "YCbCr", "RGB"):
         return None  # CMYK and YCCK
     eighths = jpeg_eighths(min(height, width), min_short) if min_short > 0 else 8
+    held = height * width * (64 if scans > 1 else eighths * eighths) // 64
     try:
-        pixels: RGB = simplejpeg.decode_jpeg(
-            data,
-            colorspace="RGB",
-            min_height=-(-height * eighths // 8),
-            min_width=-(-width * eighths // 8),
-            min_factor=1,
-        )
+        with room_for(held):
+            pixels: RGB = simplejpeg.decode_jpeg(
+                data,
+                colorspace="RGB",
+                min_height=-(-height * eighths // 8),
+                min_width=-(-width * eighths // 8),
+                min_factor=1,
+            )
     except ValueError:
         # Either truncated, which Pillow refuses too, or merely odd (stray bytes before a marker,
         # as cameras write them), which Pillow reads.
@@ -141,23 +163,19 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
     return pixels
 
 
-def jpeg_eighths(short: int, min_short: int) -> int:
-    """Return at how many eighths of its size to decode a JPEG of short side ``short``: 1 to 8.
-
-    The fewest that leave ``min_short`` pixels. But libjpeg-turbo is fast at 1, 2, 4 and 8 of them
-    and slow between, so one of these is taken when it leaves hardly more than is needed.
-    """
-    enough = [n for n in range(1, 9) if -(-short * n // 8) >= min_short] or [8]
-    fast = next(n for n in (1, 2, 4, 8) if n >= enough[0])
-    return fast if short * fast / 8 <= SLACK * min_short else enough[0]
-
-
 def _decode_pillow(data: bytes) -> RGB:
-    with Image.open(io.BytesIO(data)) as image:
-        _check_pixels(image.height, image.width)
+    with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
         is_jpeg = image.format in ("JPEG", "MPO")
-        orientation = jpeg_orientation(data) if is_jpeg else _pillow_orientation(image)
-        return upright(image_to_rgb(image), orientation)
+        _check_pixels(image.height, image.width, n_scans(data) if is_jpeg else 1)
+        with room_for(image.height * image.width):
+            orientation = jpeg_orientation(data) if is_jpeg else _pillow_orientation(image)
+            return upright(image_to_rgb(image), orientation)
+
+
+def _known_formats() -> tuple[str, ...]:
+    """Return the formats that this Pillow reads, some of which may be left out of it."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _pillow_orientation(image: Image.Image) -> int:
@@ -165,39 +183,3 @@ def _pillow_orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF must not cost the photo
         return 1
-
-
-def jpeg_orientation(data: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8, of a JPEG; 1 when it says none.
-
-    Pillow can tell as well, but takes longer than decoding a small photo does, and warns about
-    every damaged EXIF block.
-    """
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker in (0xDA, 0xD9):
-            break
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker == 0xE1 and data[place + 4 : place + 10] == b"Exif\0\0":
-            return _tiff_orientation(data[place + 10 : place + 2 + length])
-        place += 2 + length
-    return 1
-
-
-def _tiff_orientation(tiff: bytes) -> int:
-    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
-    if order not in ("little", "big"):
-        return 1
-
-    def number(place: int, size: int) -> int:
-        return int.from_bytes(tiff[place : place + size], order)  # type: ignore[arg-type]
-
-    table = number(4, 4)
-    for entry in range(table + 2, table + 2 + 12 * number(table, 2), 12):
-        if entry + 12 > len(tiff):
-            break
-        if number(entry, 2) == _ORIENTATION:
-            value = number(entry + 8, 2)
-            return value if 1 <= value <= 8 else 1
-    return 1

@@ -3,7 +3,8 @@
 Everything here gives uint8 (H, W, 3).
 """
 
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,32 @@ from learnkit.errors import DataError
 
 RGB: TypeAlias = npt.NDArray[np.uint8]
 
+_BAND: Final = 1 << 22  # pixels that are converted at once
+
 
 def image_to_rgb(image: Image.Image) -> RGB:
-    """Convert a PIL image of any mode; transparency is laid on white."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _gray_to_rgb(_wide_to_uint8(np.asarray(image)))
+    """Convert a PIL image of any mode; transparency is laid on white.
+
+    A large one is converted by bands of rows, since a copy of all of it in every step would take
+    ten times the memory of the result.
+    """
+    convert = _wide_converter(image) if _is_wide(image) else _convert
+    bands = list(_bands(image))
+    if len(bands) == 1:
+        return convert(image)
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top, bottom in bands:
+        pixels[top:bottom] = convert(image.crop((0, top, image.width, bottom)))
+    return pixels
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int]]:
+    rows = max(1, _BAND // max(1, image.width))
+    for top in range(0, max(1, image.height), rows):
+        yield top, min(top + rows, image.height)
+
+
+def _convert(image: Image.Image) -> RGB:
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, (255, 255, 255))
@@ -26,22 +48,35 @@ def image_to_rgb(image: Image.Image) -> RGB:
     return np.asarray(image.convert("RGB"))
 
 
-def _gray_to_rgb(gray: RGB) -> RGB:
-    return np.repeat(gray[:, :, None], 3, axis=2)
+def _is_wide(image: Image.Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
-def _wide_to_uint8(gray: npt.NDArray[np.generic]) -> RGB:
-    """Scale one channel of more than 8 bits to [0, 255], where Pillow would clip it to white.
+def _wide_converter(image: Image.Image) -> Callable[[Image.Image], RGB]:
+    """Return what scales one channel of more than 8 bits, where Pillow would clip it to white.
 
     Integers are taken as 16-bit, floats as [0, 1]; values outside are stretched from their own
     lowest and highest, since nothing says what they mean.
     """
-    values = np.nan_to_num(gray.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    full = 1.0 if np.issubdtype(gray.dtype, np.floating) else 65535.0
+    low, high = np.inf, -np.inf
+    for top, bottom in _bands(image):
+        values = _finite(image.crop((0, top, image.width, bottom)))
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    full = 1.0 if image.mode == "F" else 65535.0
     if low < 0.0 or high > full:
-        values, full = values - low, high - low
-    return np.rint(values * (255.0 / full)).astype(np.uint8)
+        full = high - low or 1.0
+    else:
+        low = 0.0
+
+    def convert(part: Image.Image) -> RGB:
+        gray = np.rint((_finite(part) - low) * (255.0 / full)).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+
+    return convert
+
+
+def _finite(image: Image.Image) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
 
 
 def any_array_to_rgb(array: npt.NDArray[np.generic], *, channels_first: bool) -> RGB:

@@ -1,93 +1,108 @@
 """Unpack an archive that nobody vouches for.
 
-Only plain files and folders below the archive's own folder are written; a member that is a link, a
-device, or that leads out of the folder, ends it with an error.
+Only plain files and folders below the archive's own folder are written, with the rights that any
+new file has. A member that is a link, a device, or that leads out of the folder, ends it with an
+error, and so does more data than was allowed.
 """
 
 import shutil
-import stat
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator
-from contextlib import closing
-from functools import partial
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Final, TypeAlias
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
 
+from learnkit.data.archive_limits import Allowance, Counted, Limits
+from learnkit.data.decompress import decompressed
+from learnkit.data.member import BadArchive, Member, Members, refused, safe_parts
+from learnkit.data.tar_members import tar_members
+from learnkit.data.zip_members import zip_members
 from learnkit.errors import DataError
-
-Opener: TypeAlias = Callable[[], IO[bytes]]
-Members: TypeAlias = Generator[tuple[str, Opener | None], None, None]
+from learnkit.regular_file import open_regular, size_of
 
 SUFFIXES: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
+_CHUNK: Final = 1 << 20
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(
+    archive: Path, folder: Path, *, name: str | None = None, limits: Limits | None = None
+) -> None:
     """Write the members of ``archive`` into the new folder ``folder``.
 
+    What was written before an error stays there; the caller removes the folder.
+
+    Args:
+        archive: the file.
+        folder: must not exist.
+        name: of the archive, when its file has another one; decides whether it is a zip.
+        limits: how much may be written.
+
     Raises:
-        DataError: for a damaged archive, or a member that is no plain file or leads outside.
+        BadArchive: for a damaged archive, or a member that is no plain file, leads outside, or is
+            there twice.
+        DataError: when more would be written than ``limits`` allow, or nothing can be.
     """
+    name = name or archive.name
     folder.mkdir()
-    members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
-    try:
-        with closing(members(archive)) as found:
-            for name, content in found:
-                _write(folder.joinpath(*_safe_parts(name, archive)), content)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
-        raise DataError(f"{archive.name} is damaged: {error}. Fetch it again.") from error
-    except OSError as error:
-        raise DataError(f"{archive.name} could not be unpacked: {error}.") from error
+    made = {folder}
+    with _explained(name), open_regular(archive) as file:
+        free = shutil.disk_usage(folder).free
+        allowance = Allowance(name, size_of(file), free, limits or Limits())
+        for member in _members(file, name, allowance):
+            _write(member, folder, name, made)
 
 
-def _write(place: Path, content: Opener | None) -> None:
-    """Make a folder, or a file when there is content."""
-    if content is None:
-        place.mkdir(parents=True, exist_ok=True)
+def _members(file: BinaryIO, name: str, allowance: Allowance) -> Members:
+    if name.lower().endswith(".zip"):
+        yield from zip_members(file, name, allowance)
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("wb") as file, content() as stream:
-        shutil.copyfileobj(stream, file)
+    for member in tar_members(Counted(decompressed(file), allowance), name):
+        allowance.count()
+        yield member
 
 
-def _tar_members(archive: Path) -> Members:
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            if member.isdir():
-                yield member.name, None
-            elif member.isfile():
-                yield member.name, partial(_open_tar, tar, member)
-            else:
-                kind = "a link" if member.issym() or member.islnk() else "no plain file"
-                raise _refused(archive, member.name, f"is {kind}")
+def _write(member: Member, folder: Path, archive: str, made: set[Path]) -> None:
+    try:
+        parts = safe_parts(member.name)
+    except ValueError as error:
+        raise refused(archive, member.name, str(error)) from None
+    place = folder.joinpath(*parts)
+    parent = place if member.content is None else place.parent
+    try:
+        if parent not in made:
+            parent.mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        if member.content is not None:
+            with place.open("xb") as file:
+                while chunk := member.content.read(_CHUNK):
+                    file.write(chunk)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        # also names that this disk does not tell apart
+        raise refused(archive, member.name, "is there twice") from None
 
 
-def _zip_members(archive: Path) -> Members:
-    with zipfile.ZipFile(archive) as packed:
-        for member in packed.infolist():
-            if stat.S_ISLNK(member.external_attr >> 16):
-                raise _refused(archive, member.filename, "is a link")
-            yield member.filename, None if member.is_dir() else partial(packed.open, member)
+@contextmanager
+def _explained(archive: str) -> Iterator[None]:
+    """Turn what the readers of archives raise into errors that say what to do."""
+    import lzma
 
-
-def _open_tar(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    stream = tar.extractfile(member)
-    if stream is None:  # no file after all
-        raise tarfile.TarError(f"{member.name!r} has no content")
-    return stream
-
-
-def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
-        raise _refused(archive, name, "leads out of its folder")
-    return path.parts
-
-
-def _refused(archive: Path, name: str, why: str) -> DataError:
-    return DataError(
-        f"{archive.name} holds {name!r}, which {why}. Data has no need of that, so nothing was "
-        f"unpacked."
-    )
+    try:
+        yield
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        ValueError,
+        struct.error,
+    ) as error:
+        raise BadArchive(f"{archive} is damaged: {error}. Fetch it again.") from error
+    except OSError as error:
+        if error.errno is None:  # gzip's and bzip2's way to say that the data is wrong
+            raise BadArchive(f"{archive} is damaged: {error}. Fetch it again.") from error
+        raise DataError(f"{archive} could not be unpacked: {error}.") from error

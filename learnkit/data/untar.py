@@ -4,79 +4,29 @@ Knows nothing of what is in the archive.
 """
 
 import hashlib
-import http.client
 import os
-import shutil
-import tempfile
+import re
 import urllib.parse
-import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from learnkit.data.archive_limits import GIB, Limits
 from learnkit.data.cache_folder import home_folder
-from learnkit.data.unpack import SUFFIXES, unpack
+from learnkit.data.member import BadArchive, safe_parts
+from learnkit.data.urls import Archive, URLs
 from learnkit.errors import DataError
-from learnkit.names import checked_keywords, did_you_mean
+from learnkit.names import checked_keywords
+from learnkit.regular_file import open_regular
 
-_TIMEOUT: Final = 30.0  # seconds without a byte
-_CHUNK: Final = 1 << 20
+# What does the work is imported when there is some: few programs fetch data.
+if TYPE_CHECKING:
+    from learnkit.data.part_file import PartFile
 
+__all__ = ["Archive", "URLs", "untar_data"]
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """An archive on the web.
-
-    Attributes:
-        name: what it is called in ``URLs``.
-        url: its https address.
-        sha256: of the file, checked after download, or None where it is not known.
-    """
-
-    name: str
-    url: str
-    sha256: str | None = None
-
-
-class _Names(type):
-    if not TYPE_CHECKING:
-
-        def __getattr__(cls, name: str) -> Any:
-            known = [word for word in vars(cls) if word.isupper()]
-            raise AttributeError(f"URLs has no {name!r}.{did_you_mean(name, known)}")
-
-
-_S3 = "https://s3.amazonaws.com/fast-ai-"
-
-
-class URLs(metaclass=_Names):
-    """fastai's public data sets, for ``untar_data``.
-
-    The addresses are fastai's. It publishes no SHA-256 of them, so none is checked unless you give
-    ``untar_data`` one.
-    """
-
-    MNIST_SAMPLE = Archive("MNIST_SAMPLE", f"{_S3}sample/mnist_sample.tgz")
-    MNIST_TINY = Archive("MNIST_TINY", f"{_S3}sample/mnist_tiny.tgz")
-    MNIST = Archive("MNIST", f"{_S3}imageclas/mnist_png.tgz")
-    CIFAR = Archive("CIFAR", f"{_S3}sample/cifar10.tgz")
-    CIFAR_100 = Archive("CIFAR_100", f"{_S3}imageclas/cifar100.tgz")
-    DOGS = Archive("DOGS", f"{_S3}sample/dogscats.tgz")
-    PETS = Archive("PETS", f"{_S3}imageclas/oxford-iiit-pet.tgz")
-    FLOWERS = Archive("FLOWERS", f"{_S3}imageclas/oxford-102-flowers.tgz")
-    FOOD = Archive("FOOD", f"{_S3}imageclas/food-101.tgz")
-    CARS = Archive("CARS", f"{_S3}imageclas/stanford-cars.tgz")
-    CALTECH_101 = Archive("CALTECH_101", f"{_S3}imageclas/caltech_101.tgz")
-    CUB_200_2011 = Archive("CUB_200_2011", f"{_S3}imageclas/CUB_200_2011.tgz")
-    PLANET_SAMPLE = Archive("PLANET_SAMPLE", f"{_S3}sample/planet_sample.tgz")
-    PLANET_TINY = Archive("PLANET_TINY", f"{_S3}sample/planet_tiny.tgz")
-    IMAGENETTE = Archive("IMAGENETTE", f"{_S3}imageclas/imagenette2.tgz")
-    IMAGENETTE_160 = Archive("IMAGENETTE_160", f"{_S3}imageclas/imagenette2-160.tgz")
-    IMAGENETTE_320 = Archive("IMAGENETTE_320", f"{_S3}imageclas/imagenette2-320.tgz")
-    IMAGEWOOF = Archive("IMAGEWOOF", f"{_S3}imageclas/imagewoof2.tgz")
-    IMAGEWOOF_160 = Archive("IMAGEWOOF_160", f"{_S3}imageclas/imagewoof2-160.tgz")
-    IMAGEWOOF_320 = Archive("IMAGEWOOF_320", f"{_S3}imageclas/imagewoof2-320.tgz")
+_SHA256: Final = re.compile("[0-9a-fA-F]{64}")
 
 
 @checked_keywords
@@ -85,54 +35,69 @@ def untar_data(
     *,
     dest: str | os.PathLike[str] | None = None,
     sha256: str | None = None,
+    max_bytes: int = 50 * GIB,
+    max_unpacked: int = 200 * GIB,
+    max_ratio: float = 100.0,
+    max_members: int = 2_000_000,
 ) -> Path:
     """Return the folder with the data of an archive; download and unpack it when it is not there.
 
     Nothing half done is ever seen: the folder appears under its name when all of it is unpacked.
-    An archive file that lies in ``dest`` already is used instead of downloading.
+    An archive file that lies in ``dest`` already is used instead of downloading. A download that
+    was cut off, or whose process was killed, is gone on with by the next call. When several
+    processes call this at once, one does the work and the others wait for it.
 
     Args:
         archive: one of ``URLs``, or an https:// or file:// address of a .tgz, .tar.* or .zip.
         dest: the folder to put it in; by default ``data`` in ``~/.cache/learnkit``, or in the
             folder that the environment variable LEARNKIT_HOME names.
         sha256: of the archive file, to be checked.
+        max_bytes: of the archive file, when it is downloaded.
+        max_unpacked: bytes of all that is unpacked.
+        max_ratio: bytes unpacked for each byte of the archive file; 64 MiB in any case.
+        max_members: files and folders in the archive.
 
     Returns:
         The folder that the archive holds, or a folder with all it holds.
 
     Raises:
-        DataError: when it cannot be fetched, is another file than it should be, or holds
-            anything but plain files and folders below its own.
+        DataError: when it cannot be fetched, is another file than it should be, is larger than
+            allowed, or holds anything but plain files and folders below its own.
     """
     if isinstance(archive, str):
         archive = Archive(archive, archive)
-    sha256 = sha256 or archive.sha256
+    sha256 = _checked_sha256(sha256 or archive.sha256)
     file_name, folder_name = _names_of(archive.url)
     folder = home_folder() / "data" if dest is None else Path(dest).expanduser()
     target = folder / folder_name
     if target.is_dir():
         return target
+    from learnkit.data.workplace import locked, workplace
+
+    limits = Limits(unpacked=max_unpacked, ratio=max_ratio, members=max_members)
+    job = _Job(archive, sha256, folder, file_name, target, max_bytes, limits)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder_name}-", dir=folder))
+        with locked(folder, folder_name) as alone, workplace(folder, folder_name) as work:
+            # without a lock another process may be at it: then each has a part of its own
+            return target if target.is_dir() else job.run(work, folder if alone else work)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be written to: {error.strerror}. Give untar_data another dest=, or "
             f"set LEARNKIT_HOME to a folder of yours."
         ) from error
-    try:
-        local = folder / file_name
-        if not local.is_file():
-            local = _download(archive, work / file_name, folder, target)
-        _check_sha256(local, sha256, archive)
-        unpack(local, work / "unpacked")
-        return _put_in_place(work / "unpacked", target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+
+def _checked_sha256(sha256: str | None) -> str | None:
+    if sha256 is not None and not _SHA256.fullmatch(sha256):
+        raise DataError(f"sha256 must be 64 hexadecimal digits; found {sha256!r}.")
+    return None if sha256 is None else sha256.lower()
 
 
 def _names_of(url: str) -> tuple[str, str]:
     """Return the names of the archive file and of the folder it is unpacked to."""
+    from learnkit.data.unpack import SUFFIXES
+
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("https", "file"):
         raise DataError(
@@ -140,53 +105,85 @@ def _names_of(url: str) -> tuple[str, str]:
             f"found {url!r}."
         )
     file_name = urllib.parse.unquote(parts.path).replace("\\", "/").rpartition("/")[2]
-    suffix = next((s for s in SUFFIXES if file_name.lower().endswith(s)), None)
-    if suffix is None or len(file_name) == len(suffix):
-        raise DataError(f"{url} names no archive: it must end in one of {', '.join(SUFFIXES)}.")
-    return file_name, file_name[: -len(suffix)]
+    suffix = next((s for s in SUFFIXES if file_name.lower().endswith(s)), "")
+    folder_name = file_name[: -len(suffix)] if suffix else ""
+    with suppress(ValueError):
+        if safe_parts(folder_name) == (folder_name,):
+            return file_name, folder_name
+    raise DataError(f"{url} names no archive: it must end in one of {', '.join(SUFFIXES)}.")
 
 
-def _download(archive: Archive, to: Path, folder: Path, target: Path) -> Path:
-    try:
-        with urllib.request.urlopen(archive.url, timeout=_TIMEOUT) as response:
-            if urllib.parse.urlsplit(response.url).scheme not in ("https", "file"):
-                raise OSError(f"it was redirected to {response.url}, which is not encrypted")
-            _save(response, to)
-    except (OSError, http.client.HTTPException) as error:
-        reason = str(getattr(error, "reason", None) or error or type(error).__name__)
-        raise DataError(
-            f"{archive.name} is not on this machine and could not be fetched: {reason}. "
-            f"Fetch {archive.url} where there is a network and put {to.name} into {folder}, or "
-            f"unpack it as {target}; then call this again."
-        ) from error
-    return to
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One archive that becomes one folder."""
 
+    archive: Archive
+    sha256: str | None
+    folder: Path
+    file_name: str
+    target: Path
+    max_bytes: int
+    limits: Limits
 
-def _save(response: Any, to: Path) -> None:
-    declared = response.headers.get("Content-Length")
-    with to.open("wb") as file:
-        shutil.copyfileobj(response, file, _CHUNK)
-    found = to.stat().st_size
-    if declared is not None and found != int(declared):
-        raise OSError(f"the connection ended after {found} of {declared} bytes")
+    def run(self, work: Path, parts: Path) -> Path:
+        """Fetch, check and unpack in the folder ``work``, then put the result into its place."""
+        from learnkit.data.part_file import PartFile
+        from learnkit.data.unpack import unpack
 
+        # files of one name from two addresses are kept apart
+        address = hashlib.sha256(self.archive.url.encode()).hexdigest()[:16]
+        part = PartFile(parts / f".{self.file_name}-{address}.part", self.archive.url)
+        local = self._local() or self._download(part)
+        try:
+            self._check_sha256(local)
+            unpack(local, work / "unpacked", name=self.file_name, limits=self.limits)
+        except BadArchive:
+            part.forget()  # it will be no better the next time
+            raise
+        place = _put_in_place(work / "unpacked", self.target)
+        part.forget()
+        return place
 
-def _check_sha256(file: Path, sha256: str | None, archive: Archive) -> None:
-    if sha256 is None:
-        return
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        _feed(stream, digest)
-    if digest.hexdigest() != sha256.lower():
-        raise DataError(
-            f"{file.name} of {archive.url} is not the file it should be: expected SHA-256 "
-            f"{sha256.lower()}, found {digest.hexdigest()}. Nothing was unpacked."
-        )
+    def _local(self) -> Path | None:
+        """Return the archive file if it is on this machine."""
+        from urllib.request import url2pathname
 
+        parts = urllib.parse.urlsplit(self.archive.url)
+        if parts.scheme == "file":
+            return Path(url2pathname(parts.path))
+        local = self.folder / self.file_name
+        return local if local.exists() else None
 
-def _feed(stream: IO[bytes], digest: Any) -> None:
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
+    def _download(self, part: "PartFile") -> Path:
+        from learnkit.data.download import TooLargeError, download
+
+        archive = self.archive
+        try:
+            download(archive.url, part, max_bytes=self.max_bytes, title=archive.name)
+        except TooLargeError as error:
+            raise DataError(f"{archive.name} was not fetched: {error}.") from error
+        except OSError as error:
+            raise DataError(
+                f"{archive.name} is not on this machine and could not be fetched: {error}. "
+                f"Fetch {archive.url} where there is a network and put {self.file_name} into "
+                f"{self.folder}, or unpack it as {self.target}; then call this again."
+            ) from error
+        return part.path
+
+    def _check_sha256(self, file: Path) -> None:
+        try:
+            with open_regular(file) as stream:
+                found = self.sha256 and hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(
+                f"{file} cannot be read: {error.strerror}. Give untar_data the address of an "
+                "archive file."
+            ) from error
+        if found != self.sha256:
+            raise BadArchive(
+                f"{self.file_name} of {self.archive.url} is not the file it should be: expected "
+                f"SHA-256 {self.sha256}, found {found}. Nothing was unpacked."
+            )
 
 
 def _put_in_place(unpacked: Path, target: Path) -> Path:

@@ -7,22 +7,54 @@ unbounded memory.
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from torch import nn
 
+from learnkit.bounded_json import shorten
 from learnkit.errors import ExportError, ModelError
+from learnkit.models.backbone import Backbone
 from learnkit.models.catalogue import find_backbone
 from learnkit.models.scratch import cnn, mlp
+from learnkit.models.spec_fields import (
+    MAX_NAME,
+    Check,
+    be_fraction,
+    be_name,
+    be_one_of,
+    be_width,
+    be_widths,
+    refusal,
+)
 from learnkit.models.transfer import build_cnn
 from learnkit.models.xresnet import STAGES, xresnet
 from learnkit.names import did_you_mean
 
-MAX_WIDTH = 100_000
-MAX_LAYERS = 64
 MAX_PARAMETERS = 1_000_000_000
 
-Check = Callable[[str, object], None]
+Values = dict[str, Any]
+
+# What timm's constructors and torch's shape inference raise for a model that cannot be built here.
+_UNBUILDABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    ModelError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def check_spec(spec: object) -> None:
+    """Check that ``build_from_spec`` would take a description. Nothing is built.
+
+    Raises:
+        ExportError: when the description is not one that learnkit writes.
+    """
+    _checked(spec)
 
 
 def build_from_spec(spec: object) -> nn.Module:
@@ -34,21 +66,44 @@ def build_from_spec(spec: object) -> nn.Module:
     Raises:
         ExportError: when the description is not one that learnkit writes.
     """
+    kind, values = _checked(spec)
+    return kind.build(values)
+
+
+def n_outputs(spec: Mapping[str, Any]) -> int:
+    """Return the width of the logits of a description that `check_spec` takes."""
+    return int(spec["sizes"][-1] if "sizes" in spec else spec["n_classes"])
+
+
+def takes_photos(spec: Mapping[str, Any], height: int, width: int) -> bool:
+    """Whether the model of a description takes float (B, 3, height, width)."""
+    if "sizes" in spec:
+        return bool(spec["sizes"][0] == 3 * height * width)
+    return bool(spec.get("in_channels", 3) == 3)
+
+
+def _checked(spec: object) -> "tuple[_Kind, Values]":
     if not isinstance(spec, Mapping):
         raise ExportError(
             f"A model description must be a JSON object; found {type(spec).__name__}."
         )
-    kind = spec.get("model")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        hint = did_you_mean(kind, _KINDS) if isinstance(kind, str) else ""
+    name = spec.get("model")
+    if not isinstance(name, str) or name not in _KINDS:
         raise ExportError(
-            f"The model description names the model {kind!r}, which learnkit does not have.{hint} "
-            f"Known: {', '.join(_KINDS)}. The file may be of a newer release."
+            f"The model description names the model {shorten(name)}, which learnkit does not "
+            f"have.{_hint(name, _KINDS)} Known: {', '.join(_KINDS)}. The file may be of a newer "
+            "release."
         )
-    fields, build = _KINDS[kind]
-    values = {str(name): value for name, value in spec.items() if name != "model"}
-    _check_fields(kind, values, fields)
-    return build(values)
+    kind = _KINDS[name]
+    values = {str(field): value for field, value in spec.items() if field != "model"}
+    _check_fields(name, values, kind.fields)
+    kind.check(values)
+    return kind, values
+
+
+def _hint(word: object, options: Mapping[str, object]) -> str:
+    """Guess what was meant, unless a stranger's word is so long that comparing takes its time."""
+    return did_you_mean(word, options) if isinstance(word, str) and len(word) <= MAX_NAME else ""
 
 
 def _check_fields(kind: str, values: Mapping[str, object], fields: Mapping[str, Check]) -> None:
@@ -58,53 +113,10 @@ def _check_fields(kind: str, values: Mapping[str, object], fields: Mapping[str, 
     for name, value in values.items():
         if name not in fields:
             raise ExportError(
-                f"The description of the model {kind!r} has the unknown field {name!r}."
-                f"{did_you_mean(name, fields)} Known: {', '.join(fields)}."
+                f"The description of the model {kind!r} has the unknown field {shorten(name)}."
+                f"{_hint(name, fields)} Known: {', '.join(fields)}."
             )
         fields[name](f"{kind}.{name}", value)
-
-
-def _refuse(where: str, expected: str, found: object) -> ExportError:
-    shown = repr(found)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return ExportError(f"In the model description {where} must be {expected}; found {shown}.")
-
-
-def _is_width(value: object, limit: int = MAX_WIDTH) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= limit
-
-
-def _width(where: str, value: object) -> None:
-    if not _is_width(value):
-        raise _refuse(where, f"a whole number from 1 to {MAX_WIDTH}", value)
-
-
-def _widths(where: str, value: object) -> None:
-    if (
-        not isinstance(value, list)
-        or not 1 <= len(value) <= MAX_LAYERS
-        or not all(map(_is_width, value))
-    ):
-        expected = f"a list of 1 to {MAX_LAYERS} whole numbers from 1 to {MAX_WIDTH}"
-        raise _refuse(where, expected, value)
-
-
-def _fraction(where: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise _refuse(where, "a number in [0, 1)", value)
-
-
-def _text(where: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise _refuse(where, "a name", value)
-
-
-def _one_of(*options: object) -> Check:
-    def check(where: str, value: object) -> None:
-        if isinstance(value, bool | list | dict) or value not in options:
-            raise _refuse(where, "one of " + ", ".join(map(repr, options)), value)
-
-    return check
 
 
 def _check_size(where: str, n_parameters: int) -> None:
@@ -115,51 +127,80 @@ def _check_size(where: str, n_parameters: int) -> None:
         )
 
 
-def _build_cnn(values: dict[str, Any]) -> nn.Module:
+def _find(values: Values) -> Backbone:
     try:
-        backbone = find_backbone(values["backbone"])
+        return find_backbone(values["backbone"])
     except ModelError as error:
         raise ExportError(str(error)) from error
+
+
+def _build_cnn(values: Values) -> nn.Module:
+    backbone = _find(values)
     head = cast(Literal["fastai", "plain"], values["head"])
-    return build_cnn(
-        backbone, values["n_classes"], weights=None, head=head, dropout=values["dropout"]
-    )
+    try:
+        return build_cnn(
+            backbone, values["n_classes"], weights=None, head=head, dropout=values["dropout"]
+        )
+    except _UNBUILDABLE as error:
+        raise ExportError(
+            f"The backbone {backbone.name} of the model description cannot be built here: {error}"
+        ) from error
 
 
-def _build_convnet(values: dict[str, Any]) -> nn.Module:
+def _check_convnet(values: Values) -> None:
     channels = values["channels"]
     pairs = itertools.pairwise([values["in_channels"], *channels])
     total = sum(9 * n_in * n_out for n_in, n_out in pairs)
     _check_size("convnet.channels", total + channels[-1] * values["n_classes"])
-    return cnn(values["n_classes"], channels=channels, in_channels=values["in_channels"])
 
 
-def _build_mlp(values: dict[str, Any]) -> nn.Module:
+def _build_convnet(values: Values) -> nn.Module:
+    return cnn(values["n_classes"], channels=values["channels"], in_channels=values["in_channels"])
+
+
+def _check_mlp(values: Values) -> None:
     sizes = values["sizes"]
     if len(sizes) < 2:
-        raise _refuse("mlp.sizes", "a list of at least 2 numbers", sizes)
+        raise refusal("mlp.sizes", "a list of at least 2 numbers", sizes)
     _check_size("mlp.sizes", sum(a * b for a, b in itertools.pairwise(sizes)))
-    return mlp(*sizes)
 
 
-def _build_xresnet(values: dict[str, Any]) -> nn.Module:
+def _build_mlp(values: Values) -> nn.Module:
+    return mlp(*values["sizes"])
+
+
+def _build_xresnet(values: Values) -> nn.Module:
     return xresnet(values["depth"], values["n_classes"], in_channels=values["in_channels"])
 
 
-_KINDS: dict[str, tuple[dict[str, Check], Callable[[dict[str, Any]], nn.Module]]] = {
-    "cnn": (
+class _Kind(NamedTuple):
+    """A model that a description can name: its fields, what they must be together, its builder."""
+
+    fields: dict[str, Check]
+    check: Callable[[Values], object]
+    build: Callable[[Values], nn.Module]
+
+
+_KINDS: dict[str, _Kind] = {
+    "cnn": _Kind(
         {
-            "backbone": _text,
-            "n_classes": _width,
-            "head": _one_of("fastai", "plain"),
-            "dropout": _fraction,
+            "backbone": be_name,
+            "n_classes": be_width,
+            "head": be_one_of("fastai", "plain"),
+            "dropout": be_fraction,
         },
+        _find,
         _build_cnn,
     ),
-    "convnet": ({"n_classes": _width, "channels": _widths, "in_channels": _width}, _build_convnet),
-    "mlp": ({"sizes": _widths}, _build_mlp),
-    "xresnet": (
-        {"depth": _one_of(*STAGES), "n_classes": _width, "in_channels": _width},
+    "convnet": _Kind(
+        {"n_classes": be_width, "channels": be_widths, "in_channels": be_width},
+        _check_convnet,
+        _build_convnet,
+    ),
+    "mlp": _Kind({"sizes": be_widths}, _check_mlp, _build_mlp),
+    "xresnet": _Kind(
+        {"depth": be_one_of(*STAGES), "n_classes": be_width, "in_channels": be_width},
+        lambda values: None,
         _build_xresnet,
     ),
 }

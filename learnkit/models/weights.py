@@ -1,15 +1,11 @@
 """Read weights from a file, fetch them to torch hub's folder, and fit them into a body.
 
-Never runs code from a file: ``.pth`` is read with ``weights_only=True`` alone. Knows no
-architecture by name.
+Never runs code from a file. Knows no architecture by name.
 """
 
 import http.client
-import pickle
 import re
-import struct
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -20,6 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from learnkit.errors import WeightsError
+from learnkit.models.pickled import damaged, read_pickled
+from learnkit.regular_file import open_regular, size_of
+from learnkit.tensor_file import read_layout
 
 StateDict: TypeAlias = dict[str, Tensor]
 
@@ -27,19 +26,6 @@ StateDict: TypeAlias = dict[str, Tensor]
 _CLASSIFIERS = frozenset({"fc", "_fc", "classifier", "head", "head_dist", "last_linear", "aux"})
 _NESTED_UNDER = ("state_dict", "model", "model_state_dict")
 _WRAPPERS = ("module.", "_orig_mod.")  # DataParallel and torch.compile
-# torch's reader checks little before it follows the bytes, so noise fails in many ways.
-_UNREADABLE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    safetensors.SafetensorError,
-)
 _OFFLINE_WAYS = (
     "weights=PATH takes a .pth or .safetensors file that you have, weights=None starts from "
     "random numbers, and models.efficientnet_lite0 has its weights in a package: "
@@ -57,14 +43,14 @@ def read_state_dict(path: Path) -> StateDict:
         WeightsError: when the file is missing, damaged, holds no tensors, or holds objects that
             could run code.
     """
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise WeightsError(
-            f"The weights file {path.absolute()} {what}. Give the path of a .pth or .safetensors "
-            'file, weights="default" for the pretrained weights, or weights=None for random '
-            "numbers."
-        )
-    loaded = _read(path)
+    try:
+        loaded = _read(path)
+    except FileNotFoundError:
+        raise _no_file(path, "does not exist") from None
+    except IsADirectoryError:
+        raise _no_file(path, "is a folder, not a file") from None
+    except OSError as error:
+        raise _no_file(path, f"cannot be read ({error.strerror})") from error
     for key in _NESTED_UNDER:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
@@ -75,43 +61,39 @@ def read_state_dict(path: Path) -> StateDict:
             f"The weights file {path.absolute()} holds no tensors by name. Save them with "
             "torch.save(model.state_dict(), path)."
         )
+    odd = next((name for name, value in tensors.items() if not _is_plain(value)), None)
+    if odd is not None:
+        raise WeightsError(
+            f"The weights file {path.absolute()} holds {odd[:60]!r}, which is sparse, without "
+            "numbers or not torch's own kind of tensor. Save plain tensors with "
+            "torch.save(model.state_dict(), path)."
+        )
     return _without_wrappers(tensors)
 
 
-def _read(path: Path) -> object:
-    try:
-        if path.suffix.lower() == ".safetensors":
-            return safetensors.torch.load_file(path, device="cpu")
-        with warnings.catch_warnings():  # an old protocol is read, or refused below, all the same
-            warnings.filterwarnings("ignore", "Detected pickle protocol")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        code = _code_in(error)
-        if code is None:
-            raise WeightsError(_damaged(path, error)) from error
-        raise WeightsError(
-            f"The weights file {path.absolute()} holds Python objects besides tensors ({code}), "
-            "and reading them could run code, so it was not read. Save the tensors alone with "
-            "torch.save(model.state_dict(), path)."
-        ) from None
-    except _UNREADABLE as error:
-        raise WeightsError(_damaged(path, error)) from error
-
-
-def _code_in(error: pickle.UnpicklingError) -> str | None:
-    """Name what torch's safe reader refused, or None when it could not read the file at all."""
-    named = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if named:
-        return named[1]
-    refused = "unrecognized function" in str(error) or "add_safe_globals" in str(error)
-    return "a function call" if refused else None
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    return (
-        f"The weights file {path.absolute()} cannot be read: it is damaged, or no .pth or "
-        f".safetensors file ({type(error).__name__}). Delete it and fetch it again."
+def _no_file(path: Path, what: str) -> WeightsError:
+    return WeightsError(
+        f"The weights file {path.absolute()} {what}. Give the path of a .pth or .safetensors "
+        'file, weights="default" for the pretrained weights, or weights=None for random '
+        "numbers."
     )
+
+
+def _read(path: Path) -> object:
+    if path.suffix.lower() != ".safetensors":
+        return read_pickled(path)
+    try:
+        with open_regular(path) as file:
+            read_layout(file, size_of(file))  # a bounded header; the library would read any
+        return safetensors.torch.load_file(path, device="cpu")
+    except (ValueError, safetensors.SafetensorError) as error:
+        raise damaged(path, error) from error
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether a tensor has its numbers here, one after the other."""
+    own = type(value) in (Tensor, nn.Parameter)
+    return own and value.layout == torch.strided and value.device.type == "cpu"
 
 
 def _without_wrappers(state: StateDict) -> StateDict:
@@ -184,6 +166,8 @@ def _mismatches(expected: Mapping[str, Tensor], state: StateDict) -> Iterator[st
                 yield f"{key}: expected {tuple(value.shape)}, found none"
         elif state[key].shape != value.shape:
             yield f"{key}: expected {tuple(value.shape)}, found {tuple(state[key].shape)}"
+        elif value.is_floating_point() and not state[key].is_floating_point():
+            yield f"{key}: expected {value.dtype}, found {state[key].dtype}"
     for key, value in state.items():
         if key not in expected and key.partition(".")[0] not in _CLASSIFIERS:
             yield f"{key}: expected none, found {tuple(value.shape)}"

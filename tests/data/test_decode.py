@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -371,3 +372,93 @@ def test_a_jpeg_that_ends_in_its_header_is_called_truncated(
     with pytest.raises(DataError) as caught:
         decode(path)
     assert str(caught.value) == f"{path} cannot be read as an image: Truncated File Read."
+
+
+# ---------------------------------------------------------------- hostile files
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(DataError) as caught:
+        decode_bytes(data, name="x.jpg")
+    return str(caught.value).removeprefix("x.jpg cannot be read as an image: ")
+
+
+UNKNOWN = "its content is no image format that Pillow knows."
+
+
+def test_a_postscript_program_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow gives EPS files to Ghostscript, whatever their names are."""
+    ghostscript = tmp_path / "gs"
+    ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path / 'marker'}\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    data = saved(Image.new("RGB", (8, 8)), "EPS")
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "EPS"
+    assert refusal(data) == UNKNOWN
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("form", ["PDF", "ICO", "TGA", "PCX", "SGI", "XBM", "DDS"])
+def test_formats_that_no_photo_has_are_not_decoded(form: str) -> None:
+    mode = "1" if form == "XBM" else "RGB"
+    assert refusal(saved(Image.new(mode, (16, 16)), form)) == UNKNOWN
+
+
+def with_scans(image: Image.Image, n: int) -> bytes:
+    data = saved(image, "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * n + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_that_is_gone_over_without_end_is_refused(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 178 million pixels, 100 kB can take an hour."""
+    monkeypatch.setattr("learnkit.data.decode.MAX_SCANNED_PIXELS", 24 * 64 * 64)
+    image = Image.new(mode, (64, 64))
+    assert decode_bytes(with_scans(image, 5), name="x").shape == (64, 64, 3)
+    found = refusal(with_scans(image, 300))
+    assert found.startswith("it goes over its 64 x 64 pixels 3")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes and devices")
+def test_nothing_waits_for_a_pipe_or_reads_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    for kind in ("pipe", "device"):
+        path = tmp_path / f"{kind}.jpg"
+        with pytest.raises(DataError) as caught:
+            decode(path)
+        assert (
+            str(caught.value) == f"{path} cannot be read as an image: it is a {kind}, not a file."
+        )
+
+
+def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError) as caught:
+        decode(path)
+    assert str(caught.value) == (
+        f"{path} cannot be read as an image: it has 1,099,511,627,776 bytes, more than "
+        "2,147,483,648."
+    )
+
+
+def test_a_name_that_cannot_be_one_is_told() -> None:
+    with pytest.raises(DataError) as caught:
+        decode("a\0b.jpg")
+    assert str(caught.value) == "a\0b.jpg cannot be read as an image: embedded null byte."
+
+
+def test_too_little_memory_is_a_reason_to_leave_an_image_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(image: Image.Image) -> RGB:
+        raise MemoryError
+
+    monkeypatch.setattr("learnkit.data.decode.image_to_rgb", fail)
+    assert refusal(saved(Image.new("RGB", (8, 8)), "PNG")) == "MemoryError."

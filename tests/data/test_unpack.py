@@ -4,6 +4,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,52 @@ def test_a_truncated_archive_says_so(tmp_path: Path) -> None:
     cut = tmp_path / "cut.tgz"
     cut.write_bytes(whole.read_bytes()[:150])
     assert refusal(cut, tmp_path / "out").startswith("cut.tgz is damaged: ")
+
+
+def test_names_that_the_disk_does_not_tell_apart_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS and Windows, where the second file would replace the first."""
+    plain_open = Path.open
+
+    def without_case(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        others = {entry.name.casefold() for entry in path.parent.iterdir()}
+        if mode == "xb" and path.name.casefold() in others:
+            raise FileExistsError(17, "File exists", str(path))
+        return plain_open(path, mode, *args, **options)
+
+    archive = tar_with(tmp_path / "x.tar", "GOOD.TXT")
+    monkeypatch.setattr(Path, "open", without_case)
+    assert refusal(archive, tmp_path / "out") == (
+        "x.tar holds 'GOOD.TXT', which is there twice. Data has no need of that, so nothing was "
+        "unpacked."
+    )
+
+
+@pytest.mark.parametrize("name", ["x.tgz", "x.zip"])
+def test_what_is_no_file_is_not_unpacked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError) as caught:
+        unpack(tmp_path / name, tmp_path / "out")
+    assert str(caught.value).startswith(f"{name} could not be unpacked: ")
+    assert "it is a folder" in str(caught.value)
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    archive = tar_with(tmp_path / "x.tar", "more.txt")
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(DataError) as caught:
+        unpack(archive, tmp_path / "out")
+    assert str(caught.value) == ("x.tar could not be unpacked: [Errno 28] No space left on device.")
+    assert type(caught.value) is DataError  # so the download is kept
+
+
+def test_an_archive_may_have_another_name_than_its_file(tmp_path: Path) -> None:
+    zip_with(tmp_path / "part", "a.txt")
+    unpack(tmp_path / "part", tmp_path / "out", name="toys.zip")
+    assert (tmp_path / "out/a.txt").read_text() == "x"

@@ -104,8 +104,8 @@ def test_a_whole_pickled_model_is_refused(tmp_path):
     [
         ("w.pth", b"", "EOFError"),
         ("w.pth", b"<html>not found</html>", "UnpicklingError"),
-        ("w.safetensors", b"", "SafetensorError"),
-        ("w.safetensors", b"<html>not found</html>", "SafetensorError"),
+        ("w.safetensors", b"", "ValueError"),
+        ("w.safetensors", b"<html>not found</html>", "ValueError"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, name, content, kind):

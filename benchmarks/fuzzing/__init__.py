@@ -1,0 +1,1 @@
+"""What ``python -m benchmarks.fuzz`` is made of: mutations, targets, and a process to run them."""

@@ -1,0 +1,109 @@
+"""Read a ``.pth`` file that nobody vouches for, by torch's reader of weights alone.
+
+That reader runs no code, but follows what the file says about sizes. So records are mapped, not
+read: one that is packed, or is said to be larger than it is, costs no memory. Knows no models.
+"""
+
+import pickle
+import re
+import struct
+import warnings
+import zipfile
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import torch
+
+from learnkit.errors import WeightsError
+from learnkit.regular_file import open_regular
+
+# The part of a file that names its tensors: 50 kB in a resnet's; 80 times as much in memory.
+MAX_PICKLE: Final = 4 << 20
+_SAVE_AGAIN: Final = "Save the tensors alone with torch.save(model.state_dict(), path)."
+# The readers check little before they follow the bytes, so noise fails in many ways.
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+
+
+def read_pickled(path: Path) -> object:
+    """Return what ``torch.save`` wrote, on the CPU; its tensors may be maps of the file.
+
+    Raises:
+        WeightsError: when the file is damaged, holds anything that could run code, or is not of
+            the kind that ``torch.save`` writes.
+        OSError: when it is missing or no regular file.
+    """
+    with open_regular(path) as file:
+        mapped = file.read(4) == b"PK\x03\x04"
+        try:
+            refused = _refusal_of_zip(file) if mapped else _refusal_of_other(file)
+        except _UNREADABLE as error:
+            raise damaged(path, error) from error
+    if refused is not None:
+        raise WeightsError(f"The weights file {path.absolute()} {refused} {_SAVE_AGAIN}")
+    return _load(path, mapped=mapped)
+
+
+def damaged(path: Path, error: Exception) -> WeightsError:
+    """Return the error for a file that is neither a .pth nor a .safetensors file."""
+    return WeightsError(
+        f"The weights file {path.absolute()} cannot be read: it is damaged, or no .pth or "
+        f".safetensors file ({type(error).__name__}). Delete it and fetch it again."
+    )
+
+
+def _refusal_of_zip(file: BinaryIO) -> str | None:
+    with zipfile.ZipFile(file) as records:
+        infos = records.infolist()
+    inner = {info.filename.partition("/")[2]: info for info in infos}
+    if "constants.pkl" in inner:
+        return "is a TorchScript program, and running it could do anything, so it was not read."
+    if any(i.compress_type != zipfile.ZIP_STORED or i.file_size != i.compress_size for i in infos):
+        return "holds packed records, which torch.save never writes, so it was not read."
+    if "data.pkl" in inner and inner["data.pkl"].file_size > MAX_PICKLE:
+        return f"has more than {MAX_PICKLE >> 20} MiB besides its tensors, so it was not read."
+    return None
+
+
+def _refusal_of_other(file: BinaryIO) -> str | None:
+    file.seek(257)
+    if file.read(5) == b"ustar":
+        return "is of a form that torch has not written since 2017, so it was not read."
+    return None
+
+
+def _load(path: Path, *, mapped: bool) -> object:
+    try:
+        with warnings.catch_warnings():  # an old protocol is read, or refused below, all the same
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        code = _code_in(error)
+        if code is None:
+            raise damaged(path, error) from error
+        raise WeightsError(
+            f"The weights file {path.absolute()} holds Python objects besides tensors ({code}), "
+            f"and reading them could run code, so it was not read. {_SAVE_AGAIN}"
+        ) from None
+    except _UNREADABLE as error:
+        raise damaged(path, error) from error
+
+
+def _code_in(error: pickle.UnpicklingError) -> str | None:
+    """Name what torch's safe reader refused, or None when it could not read the file at all."""
+    named = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if named:
+        return named[1]
+    refused = "unrecognized function" in str(error) or "add_safe_globals" in str(error)
+    return "a function call" if refused else None
