@@ -1,7 +1,7 @@
 """What a Learner makes of its arguments before anything runs."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +12,22 @@ from learnkit.callback import Callback
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
-from learnkit.export import ImageInputs
 from learnkit.losses import default_loss
 from learnkit.models.backbone import Backbone
 from learnkit.models.transfer import CnnModel
 from learnkit.optim import LayerGroups
 from learnkit.types import LossFn
 
+if TYPE_CHECKING:
+    from learnkit.card import ImageInputs
+
 Callbacks: TypeAlias = Callback | Sequence[Callback]
 
 
-def image_inputs(data: DataBunch, normalize: Normalize | None) -> ImageInputs | None:
+def image_inputs(data: DataBunch, normalize: Normalize | None) -> "ImageInputs | None":
     """Return how photos are prepared for the model; None when the data holds no photos."""
+    from learnkit.card import ImageInputs
+
     if not isinstance(data, ImageDataBunch):
         return None
     mean, std = (normalize.mean, normalize.std) if normalize is not None else ((), ())

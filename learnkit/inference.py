@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -23,13 +23,15 @@ from learnkit.data.skipped import OnError
 from learnkit.data.source import FileSource, ImageSource, ItemSource
 from learnkit.device import resolve_device
 from learnkit.errors import DataError, ExportError
-from learnkit.export import ImageInputs, ModelCard, read_export
 from learnkit.losses import ACTIVATIONS
 from learnkit.models.fast_body import FastBody
 from learnkit.names import checked_keywords
 from learnkit.precision import Precision, PrecisionName, choose_precision
 from learnkit.predictions import Engine
 from learnkit.types import Batch, Loaded
+
+if TYPE_CHECKING:
+    from learnkit.card import ImageInputs, ModelCard
 
 Activation: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -79,7 +81,7 @@ class Predictor:
     def __init__(
         self,
         model: nn.Module,
-        card: ModelCard,
+        card: "ModelCard",
         *,
         device: torch.device | str | None = None,
         precision: PrecisionName | Precision = "auto",
@@ -154,7 +156,7 @@ class Predictor:
         return {names[index]: answer for index, answer in answers}
 
     def _of_photos(
-        self, source: ImageSource, inputs: ImageInputs, batch_size: int, *, errors: OnError
+        self, source: ImageSource, inputs: "ImageInputs", batch_size: int, *, errors: OnError
     ) -> Iterator[tuple[int, Prediction]]:
         """Yield the place and the answer of each photo, prepared as in validation."""
         loader = ImageLoader(
@@ -218,7 +220,7 @@ def _check_batch_size(batch_size: int) -> None:
         raise DataError(f"batch_size must be a whole number of at least 1: found {batch_size!r}.")
 
 
-def _normalize(inputs: ImageInputs | None) -> Normalize | None:
+def _normalize(inputs: "ImageInputs | None") -> Normalize | None:
     return Normalize(inputs.mean, inputs.std) if inputs is not None and inputs.mean else None
 
 
@@ -248,6 +250,8 @@ def load_learner(
         ExportError: when the folder is missing, damaged, not as learnkit writes it, or needs a
             ``builder``.
     """
+    from learnkit.export import read_export
+
     model, card = read_export(Path(path), builder)
     model.requires_grad_(False)
     if card.inputs is not None:

@@ -8,15 +8,11 @@ import torch
 
 from learnkit.data.bunch import AnyLoader
 from learnkit.data.decode import ImageLike
-from learnkit.export import write_export
 from learnkit.inference import Prediction, Predictor
-from learnkit.interpret import draw_results
 from learnkit.learner_past import LearnerPast
-from learnkit.models.summary import summary
 from learnkit.names import checked_keywords
 from learnkit.phases import evaluate
 from learnkit.predictions import Predictions, augmented_views, predict_loader
-from learnkit.saving import read_learner, write_learner
 
 
 class Learner(LearnerPast):
@@ -113,12 +109,16 @@ class Learner(LearnerPast):
             n: how many, spread over the validation set.
             path: a file to save the picture to; None shows it on the screen or in the notebook.
         """
+        from learnkit.interpret import draw_results
+
         draw_results(
             self._engine(), self.task, self._loader(None), classes=self.task.classes, n=n, path=path
         )
 
     def summary(self) -> str:
         """Return a table of layers with output shapes and parameters, for one batch of the data."""
+        from learnkit.models.summary import summary
+
         loaded = next(self.data.train_dl.batches(0))
         return str(summary(self.model, self.pipeline.prepare(loaded, keys=None).x))
 
@@ -129,6 +129,8 @@ class Learner(LearnerPast):
         Raises:
             CheckpointError: when the folder cannot be written; an older one there is untouched.
         """
+        from learnkit.saving import write_learner
+
         return write_learner(
             self.path / path,
             model=self.model,
@@ -145,6 +147,8 @@ class Learner(LearnerPast):
         Raises:
             CheckpointError: when it is missing, damaged, or does not fit, naming the tensors.
         """
+        from learnkit.saving import read_learner
+
         self.history = read_learner(
             self.path / path,
             model=self.model,
@@ -160,6 +164,8 @@ class Learner(LearnerPast):
         Raises:
             ExportError: when the folder cannot be written.
         """
+        from learnkit.export import write_export
+
         return write_export(self.path / path, self.model, self._card(self.fingerprint()))
 
     def __repr__(self) -> str:

@@ -28,7 +28,6 @@ from learnkit.data.batch import BatchPipeline, Normalize
 from learnkit.data.bunch import AnyLoader, DataBunch, as_loader
 from learnkit.device import resolve_device
 from learnkit.errors import ModelError
-from learnkit.export import ModelCard
 from learnkit.finite import NonFinite, check_nonfinite
 from learnkit.forward import Parts
 from learnkit.history import History
@@ -46,6 +45,7 @@ from learnkit.task import Supervised
 from learnkit.types import BatchLoader, LossFn, OptimizerFactory, batches_of
 
 if TYPE_CHECKING:
+    from learnkit.card import ModelCard
     from learnkit.sanity.names import Mute
 
 Splitter: TypeAlias = Callable[[nn.Module], LayerGroups]
@@ -211,7 +211,9 @@ class LearnerBase:
             )
         return as_loader(loader, "dl", self.seed)
 
-    def _card(self, fingerprint: str = "") -> ModelCard:
+    def _card(self, fingerprint: str = "") -> "ModelCard":
+        from learnkit.card import ModelCard
+
         return ModelCard(
             spec=getattr(self.model, "spec", None),
             classes=tuple(self.data.classes),

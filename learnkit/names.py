@@ -5,9 +5,9 @@ Knows nothing of training: words in, a sentence out.
 
 import difflib
 import functools
-import inspect
 from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from types import FunctionType
+from typing import ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,14 +44,12 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     Raises:
         TypeError: when called with a keyword that the function does not have.
     """
-    known = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and name not in ("self", "cls")
-    ]
-    allowed = frozenset(known)
-    first = next(iter(inspect.signature(function).parameters), None)
+    # not by `inspect.signature`, which for all of learnkit takes some milliseconds at import
+    code = cast("FunctionType", function).__code__
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    positional_only = code.co_varnames[: code.co_posonlyargcount]
+    known = [n for n in arguments if n not in ("self", "cls", *positional_only)]
+    allowed, first = frozenset(known), next(iter(arguments), None)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

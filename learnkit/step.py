@@ -38,7 +38,6 @@ class TrainRunner(BatchRunner):
         self.group = GradientGroup(self.state.optimizer)
         self.guard = _guard(parts)
         self._buffers = KeptBuffers(None)
-        self._random: list[tuple[torch.Generator, Tensor]] = []
 
     def open_phase(self, loader: BatchLoader, *, n_repeating: int) -> None:
         """Get ready for the batches of a phase, with the model in its mode."""
@@ -61,8 +60,6 @@ class TrainRunner(BatchRunner):
         try:
             self.call("before_batch")
             self._buffers.keep()
-            if self._may_split(len(loaded.indices)):
-                self._random = _generator_states(state.device)
             self._compute()
             self.group.close(len(loaded.indices))
             stepping = is_last or state.stop_reason is not None
@@ -106,11 +103,9 @@ class TrainRunner(BatchRunner):
         if self.state.training:
             self.group.undo()
             self._buffers.put_back()
-            # for the same random numbers as at the first attempt
+            # numbers of its own: what hooks drew for the batch must not come again as dropout
             step = self.state.progress.batches_seen - 1
-            seed_generators(self.parts.seed, step, self.state.device)
-            for generator, random_state in self._random:
-                generator.set_state(random_state)
+            seed_generators(self.parts.seed, step, self.state.device, name="step in parts")
 
     @property
     def _nominal(self) -> int:
@@ -148,14 +143,6 @@ class TrainRunner(BatchRunner):
             loss = parts.task.loss(full(preds), state.batch)
             parts.precision.backward(loss)
         return loss
-
-
-def _generator_states(device: torch.device) -> list[tuple[torch.Generator, Tensor]]:
-    """Return what transforms and ``before_batch`` have left of torch's generators."""
-    generators = [torch.default_generator]
-    if device.type == "cuda":
-        generators.append(torch.cuda.default_generators[device.index or 0])
-    return [(generator, generator.get_state()) for generator in generators]
 
 
 def _guard(parts: Parts) -> FiniteGuard | None:

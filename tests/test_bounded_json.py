@@ -45,7 +45,7 @@ def test_noise_is_a_value_error(data: bytes) -> None:
     ("data", "reason"),
     [
         (b"", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
-        (b"[1,]", "it is not JSON (Expecting value: line 1 column 4 (char 3))"),
+        (b"[1 2]", "it is not JSON (Expecting ',' delimiter: line 1 column 4 (char 3))"),
         (b"{} {}", "it is not JSON (Extra data: line 1 column 4 (char 3))"),
         (b'{"a": 1, "b": 2, "a": 3}', "it has the field 'a' twice"),
         (b'{"a": 1, "\\u0061": 3}', "it has the field 'a' twice"),

@@ -177,7 +177,7 @@ def test_a_checkpoint_that_was_about_to_be_replaced_comes_back(tiny: Tiny) -> No
     tiny.checkpoint.rename(tiny.runs.path / f".{tiny.newest}.previous")
     assert tiny.newest not in tiny.runs.names()
     with tiny.runs:
-        pass
+        assert tiny.newest in tiny.runs.names()
     assert tiny.runs.read(tiny.newest)
 
 
@@ -201,14 +201,17 @@ def test_a_folder_has_one_writer_and_a_killed_one_lets_go(tmp_path: Path) -> Non
         command, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(CheckpointError) as told:
-            tiny_learner().fit(1, checkpoint=tmp_path / "runs", progress=False)
-        assert str(told.value) == (
-            f"another fit is writing checkpoints into {tmp_path / 'runs'}. Wait for it, or give "
-            "this one a folder of its own."
-        )
-        holder.kill()
-        holder.wait()
-        assert len(tiny_learner().fit(1, checkpoint=tmp_path / "runs", progress=False)) == 1
-        os.killpg(holder.pid, signal.SIGKILL)  # what it had forked
+        try:
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(CheckpointError) as told:
+                tiny_learner().fit(1, checkpoint=tmp_path / "runs", progress=False)
+            assert str(told.value) == (
+                f"another fit is writing checkpoints into {tmp_path / 'runs'}. Wait for it, or "
+                "give this one a folder of its own."
+            )
+            holder.kill()
+            holder.wait()
+            again = tiny_learner().fit(1, checkpoint=tmp_path / "runs", progress=False)
+            assert len(again) == 1
+        finally:
+            os.killpg(holder.pid, signal.SIGKILL)  # it, and what it had forked

@@ -118,9 +118,8 @@ def test_a_fit_that_cannot_be_saved_at_all_does_not_begin(tmp_path: Path) -> Non
     for number, point in enumerate(points):
         runs, learn = tmp_path / str(number) / "runs", tiny_learner()
         begun = digest(learn.model.state_dict())
-        with watched(runs.parent, full_at(point, 1)):
-            with pytest.raises(CheckpointError) as told:
-                fit(learn, runs)
+        with watched(runs.parent, full_at(point, 1)), pytest.raises(CheckpointError) as told:
+            fit(learn, runs)
         assert NO_SPACE in str(told.value), point
         assert digest(learn.model.state_dict()) == begun, point
         assert fit(learn, runs) == []

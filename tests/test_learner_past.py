@@ -380,6 +380,17 @@ def test_before_any_fit_there_is_nothing_to_replay(tmp_path: Path) -> None:
     )
 
 
+def test_a_fit_that_was_refused_is_not_the_one_to_look_back_at(tmp_path: Path) -> None:
+    where = Checkpoints("other", keep=None)
+    fit(make(tmp_path, seed=5), checkpoint=where, every_steps=1)
+    learn, recording = make(tmp_path), Recording()
+    fit(learn, recording, checkpoint="run")
+    before = all_of(learn)
+    told(CheckpointError, lambda: fit(learn, checkpoint="other"))
+    assert all_of(learn) == before
+    assert found(learn.replay(2)) == recording.seen[2]
+
+
 def test_a_fit_that_returned_at_once_can_be_replayed(tmp_path: Path) -> None:
     recording = Recording()
     fit(make(tmp_path), recording)

@@ -26,6 +26,14 @@ from learnkit.types import Batch
 CPU = torch.device("cpu")
 
 
+@pytest.fixture(autouse=True)
+def no_checks() -> Iterator[None]:
+    """What looks like a mistake in such small fits is not looked at here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="check ")
+        yield
+
+
 def said(now: int, size: int) -> str:
     return (
         f"Out of memory on cpu with {now} samples at once: batches are computed in parts of at "
@@ -256,7 +264,7 @@ def test_the_gradients_are_those_of_the_whole_batch(
         assert row == pytest.approx(expected_row, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     n=st.integers(2, 20), size=st.integers(2, 9), room=st.integers(1, 9), group=st.integers(1, 4)
 )
@@ -285,19 +293,20 @@ class Mixing(Callback):
 
 
 @pytest.mark.parametrize("costly", [InForward, InBackward])
-def test_running_out_of_memory_gives_the_bits_of_a_fit_that_began_in_parts(
+def test_a_fit_that_ran_out_of_memory_has_the_same_bits_each_time(
     costly: type[InForward],
 ) -> None:
-    """Dropout draws the same numbers at the second attempt, whatever drew some before it."""
+    """The second attempt draws from the batch's own number, whatever drew before it."""
     noisy = bunch(tfms=lambda x: x + torch.randn_like(x))
     runs = []
-    for room, micro in ((4, "auto"), (99, 4)):
-        model = net(costly(Full(room)), dropout=0.5, norm=True)
-        learn = learner(model, noisy, micro_batch=micro)
+    for drawn_before in (0, 7):
+        torch.rand(drawn_before)
+        model = net(costly(Full(4)), dropout=0.5, norm=True)
+        learn = learner(model, noisy)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             rows = numbers(learn.fit(2, 0.05, callbacks=Mixing(), progress=False))
-        assert [str(w.message) for w in caught] == ([said(8, 4)] if micro == "auto" else [])
+        assert [str(w.message) for w in caught] == [said(8, 4)]
         runs.append((learn, rows))
     assert runs[0][1] == runs[1][1]
     assert same(runs[0][0], runs[1][0])

@@ -411,7 +411,7 @@ def numbers(history: History) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=30)
 @given(configs(), ENDS)
 def test_a_fit_that_was_ended_anywhere_goes_on_to_the_same_bits(
     config: Config, ends: list[tuple[float, str]]
@@ -609,7 +609,7 @@ def test_a_frozen_body_remembers_what_it_saw_in_the_batches_of_the_first_epoch(
 # ---------------------------------------------------------------- save and load
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=20)
 @given(configs(), st.integers(1, 2))
 def test_save_load_fit_equals_fit_fit_for_any_configuration(config: Config, times: int) -> None:
     """What `Learner.save` keeps is all that the next fit depends on."""

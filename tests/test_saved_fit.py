@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -515,6 +516,25 @@ def test_a_state_that_is_no_plain_value_is_told_before_the_training(tmp_path: Pa
     found = told(lambda: fit(learn, Wrong()))
     assert re.match(r"cannot save \.callbacks\.\d\.1\.path: it is a PosixPath; a state may", found)
     assert given(learn) == 0
+
+
+class NumPys(Callback):
+    """Adds a column, and remembers it, as a number of NumPy's."""
+
+    def __init__(self) -> None:
+        self.last: Any = None
+
+    def after_phase(self, state: State) -> None:
+        self.last = state.metrics["mine"] = np.float32(0.1)  # type: ignore[assignment]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last": self.last}
+
+
+def test_numbers_of_numpy_may_be_in_the_metrics_and_in_a_state(tmp_path: Path) -> None:
+    """A history takes them, so a checkpoint must not end the fit over them."""
+    history = fit(make(tmp_path), NumPys(), every_steps=1)
+    assert history.column("mine") == [float(np.float32(0.1))] * 2
 
 
 # ---------------------------------------------------------------- what is kept

@@ -13,16 +13,14 @@ from learnkit.data.warn import warn_user
 from learnkit.errors import NonFiniteLossError, StateError
 from learnkit.names import checked_keywords
 from learnkit.sanity.gradients import GradientWatch
-from learnkit.sanity.images import same_images
 from learnkit.sanity.inputs import misfit
 from learnkit.sanity.kept import KeptLosses
-from learnkit.sanity.labels import LabelWatch
 from learnkit.sanity.losses import SpikeWatch
 from learnkit.sanity.metrics import not_finite
 from learnkit.sanity.names import CheckName, Mute, check_mute, line_of
 from learnkit.sanity.parameters import FrozenWeights, missing_weights
+from learnkit.sanity.seen import SeenData
 from learnkit.state import State
-from learnkit.types import BatchLoader
 
 __all__ = ["CheckName", "Mute", "SanityChecks", "check_mute"]
 
@@ -58,10 +56,9 @@ class SanityChecks(Callback):
         self._losses = KeptLosses(on_host=True)
         guessing = math.log(len(self.classes)) if self.classes else 0.0
         self._spikes, self._gradients = SpikeWatch(floor=guessing), GradientWatch()
-        self._labels = LabelWatch(self.classes)
+        self._seen = SeenData(self.classes)
+        self._labels = self._seen.labels
         self._frozen: FrozenWeights | None = None
-        self._data: tuple[BatchLoader | None, BatchLoader | None] = None, None
-        self._compared = False
 
     @override
     def before_fit(self, state: State) -> None:
@@ -69,20 +66,16 @@ class SanityChecks(Callback):
         self._losses = KeptLosses(on_host=state.device.type == "cpu")
         self._frozen, self._next_look = None, 0.0  # what is loaded to go on with comes after this
         self._inputs_due = self.pretrained is not None and "normalize" not in self.mute
-        self._labels_due = not {"constant_labels", "unseen_class"} <= self.mute
-        self._take(state.train_dl, state.valid_dl)
-        self._spikes.new_fit()
-
-    def _take(self, train_dl: BatchLoader | None, valid_dl: BatchLoader | None) -> None:
-        """Begin with this data, or go on with that of the fit before."""
-        if self._data[0] is not train_dl or self._data[1] is not valid_dl:
-            self._labels, self._compared = LabelWatch(self.classes), False
-        self._labels.begin_epoch()
-        self._data = train_dl, valid_dl
+        self._looks = True  # at the batches themselves, in the first epoch
+        self._counts = not {"constant_labels", "unseen_class"} <= self.mute
+        self._seen.begin(state.train_dl, state.valid_dl)
+        self._labels = self._seen.labels
         self._partial = 0  # which batch is a last one of fewer samples, whose loss varies more
-        if train_dl is not None:
-            size = self._spikes.batch_size = self._labels.batch_size = train_dl.batch_size
-            self._partial = len(train_dl) if train_dl.n_samples < len(train_dl) * size else 0
+        if state.train_dl is not None:
+            batches, size = len(state.train_dl), state.train_dl.batch_size
+            self._spikes.batch_size = size
+            self._partial = batches if state.train_dl.n_samples < batches * size else 0
+        self._spikes.new_fit()
 
     @override
     def before_step(self, state: State) -> None:
@@ -104,27 +97,28 @@ class SanityChecks(Callback):
             loss = state.loss
         except StateError:  # a hook skipped the batch
             return
-        progress = state.progress
+        progress, kept = state.progress, 0
         if state.training:
             number = progress.batches_seen - 1
             if progress.batches_done != self._partial:
-                self._losses.add(number, loss)
+                kept = self._losses.add(number, loss)
         else:
             number = progress.batches_done - 1
-            self._losses.add(number, loss, state.indices)
-        if self._inputs_due or self._labels_due:
+            kept = self._losses.add(number, loss, state.indices)
+        if self._looks:
             self._look_at(state, number)
-        if len(self._losses) >= READ_EVERY:
+        if kept >= READ_EVERY:
             self._read()
 
     def _look_at(self, state: State, number: int) -> None:
-        x: object = state.batch.x  # a loader of the user's may give a dict or a tuple
-        y: object = state.batch.y
+        batch = state.batch
+        x: object = batch.x  # a loader of the user's may give a dict or a tuple
+        y: object = batch.y
         if self._inputs_due and self.pretrained is not None and isinstance(x, Tensor):
             self._say("normalize", misfit(x, self.pretrained.mean, self.pretrained.std))
         self._inputs_due = False
-        self._labels_due = self._labels_due and not self._labels.is_settled
-        if self._labels_due and isinstance(y, Tensor):
+        self._looks = self._counts and not self._labels.is_settled
+        if self._looks and isinstance(y, Tensor):
             self._labels.add(number, y, state.preds, state.indices)
 
     def _read(self) -> None:
@@ -164,10 +158,9 @@ class SanityChecks(Callback):
 
     @override
     def after_epoch(self, state: State) -> None:
-        whole = state.stop_reason is None  # who wants to stop does not want to wait
-        if whole and not self._compared and "same_images" not in self.mute:
-            self._compared = True
-            self._say("same_images", same_images(state.train_dl, state.valid_dl))
+        # who wants to stop does not want to wait
+        if state.stop_reason is None and "same_images" not in self.mute:
+            self._say("same_images", self._seen.same_images())
 
     @override
     def on_error(self, state: State, error: BaseException) -> None:
@@ -191,16 +184,14 @@ class SanityChecks(Callback):
         self._read()
         return {
             "said": sorted(self._said),
-            "compared": self._compared,
             "losses": self._spikes.state_dict(),
             "gradients": self._gradients.state_dict(),
-            "labels": self._labels.state_dict(),
+            "data": self._seen.state_dict(),
         }
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._said = set(state["said"])
-        self._compared = bool(state["compared"])
         self._spikes.load_state_dict(state["losses"])
         self._gradients.load_state_dict(state["gradients"])
-        self._labels.load_state_dict(state["labels"])
+        self._seen.load_state_dict(state["data"])

@@ -17,7 +17,6 @@ from learnkit.data.budget import (
 )
 from learnkit.data.cache import ImageCache, NoCache, RamCache
 from learnkit.data.cache_folder import decoded_folder
-from learnkit.data.disk_cache import DiskCache, cache_files, make_room, path_of
 from learnkit.data.warn import warn_user
 
 CacheMode: TypeAlias = Literal["auto", "ram", "disk"] | None
@@ -80,6 +79,8 @@ class Caches:
 
     def _opened(self, key: str, n: int, need: int, jpeg: bool, words: str) -> ImageCache | None:
         """Return a cache on disk, or what stands in for it; None when it would be too large."""
+        from learnkit.data.disk_cache import DiskCache, cache_files, make_room, path_of
+
         asked, folder = self._mode == "disk", None
         try:
             folder = decoded_folder()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from torch.utils.data import Dataset
 
@@ -16,13 +16,14 @@ from learnkit.data.forking import useful_processes
 from learnkit.data.identity import dataset_digest, dataset_name
 from learnkit.data.in_memory import tensors_of
 from learnkit.data.order import EpochPlan
-from learnkit.data.processes import StalledError, StartError
 from learnkit.data.warn import warn_user
-from learnkit.data.worker_pool import WorkerPool
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
 from learnkit.randomness import IntArray
 from learnkit.types import Batch, Identity, Loaded
+
+if TYPE_CHECKING:  # most data needs no processes
+    from learnkit.data.worker_pool import WorkerPool
 
 # Seconds: what takes less is not worth processes, each of which has to be forked (about 20 ms) and
 # sends its batches through shared memory.
@@ -73,7 +74,9 @@ class DatasetLoader:
         self._measures = num_workers is None and self._in_memory is None
         self._forked = False  # processes that nobody asked for
         by_processes = bool(num_workers) and self._in_memory is None
-        self._pool = WorkerPool(self._keyed, num_workers or 0) if by_processes else None
+        self._pool: WorkerPool | None = None
+        if by_processes:
+            self._pool = self._processes(num_workers or 0)
 
     @property
     def batch_size(self) -> int:
@@ -123,6 +126,8 @@ class DatasetLoader:
                 yield Loaded(self._fetched(plan[place], epoch), plan[place])
                 place += 1
                 continue
+            from learnkit.data.processes import StalledError, StartError
+
             try:
                 with closing(self._pool.batches(plan[place:], epoch)) as fetched:
                     for loaded in fetched:
@@ -150,8 +155,13 @@ class DatasetLoader:
             workers = useful_processes(self._dataset, batch, len(self))
             # a library whose threads did not survive the fork would else keep all waiting
             patience = _PATIENCE + 20 * seconds
-            self._pool = WorkerPool(self._keyed, workers, patience=patience) if workers else None
+            self._pool = self._processes(workers, patience=patience) if workers else None
             self._forked = True
+
+    def _processes(self, workers: int, *, patience: float | None = None) -> "WorkerPool":
+        from learnkit.data.worker_pool import WorkerPool
+
+        return WorkerPool(self._keyed, workers, patience=patience)
 
 
 def _length_of(dataset: Dataset[Any]) -> int:

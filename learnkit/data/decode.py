@@ -40,6 +40,10 @@ ImageLike: TypeAlias = (
 
 # Twice Pillow's warning level, where Pillow itself refuses. A header can declare any size.
 MAX_PIXELS: Final = 178_956_970
+# A WebP of one colour has any size in 38 bytes. A white page in PNG has 1,000 pixels in a byte, or
+# 8,000 if it knows nothing but black and white; photos have less than 100.
+_IN_A_BYTE: Final = 2_000
+_ALWAYS: Final = 16 << 20
 MAX_BYTES: Final = 2 << 30
 # A progressive JPEG is gone over once for each of its scans, usually 10, and 31 bytes make one.
 MAX_SCANNED_PIXELS: Final = 24 * MAX_PIXELS
@@ -126,10 +130,15 @@ def _reason(error: Exception) -> str:
     return str(error).strip().rstrip(".") or type(error).__name__
 
 
-def _check_pixels(height: int, width: int, scans: int) -> None:
+def _check_pixels(height: int, width: int, nbytes: int, scans: int) -> None:
     if height * width > MAX_PIXELS:
         raise ValueError(
             f"its header declares {width} x {height} pixels, more than the {MAX_PIXELS:,} allowed"
+        )
+    if height * width > max(_ALWAYS, nbytes * _IN_A_BYTE):
+        raise ValueError(
+            f"its header declares {width} x {height} pixels, more than its {nbytes:,} bytes can "
+            "hold of a photo"
         )
     if scans * height * width > MAX_SCANNED_PIXELS:
         raise ValueError(f"it goes over its {width} x {height} pixels {scans} times")
@@ -142,7 +151,7 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
     except (ValueError, KeyError):  # KeyError where the file ends within its header
         return None
     scans = n_scans(data)
-    _check_pixels(height, width, scans)
+    _check_pixels(height, width, len(data), scans)
     if colorspace not in ("Gray", "YCbCr", "RGB"):
         return None  # CMYK and YCCK
     eighths = jpeg_eighths(min(height, width), min_short) if min_short > 0 else 8
@@ -166,7 +175,8 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
 def _decode_pillow(data: bytes) -> RGB:
     with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
         is_jpeg = image.format in ("JPEG", "MPO")
-        _check_pixels(image.height, image.width, n_scans(data) if is_jpeg else 1)
+        scans = n_scans(data) if is_jpeg else 1
+        _check_pixels(image.height, image.width, len(data), scans)
         with room_for(image.height * image.width):
             orientation = jpeg_orientation(data) if is_jpeg else _pillow_orientation(image)
             return upright(image_to_rgb(image), orientation)

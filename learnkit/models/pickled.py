@@ -4,6 +4,7 @@ That reader runs no code, but follows what the file says about sizes. So records
 read: one that is packed, or is said to be larger than it is, costs no memory. Knows no models.
 """
 
+import io
 import pickle
 import re
 import struct
@@ -15,10 +16,13 @@ from typing import BinaryIO, Final
 import torch
 
 from learnkit.errors import WeightsError
+from learnkit.models.pickle_weight import MAX_WEIGHT, heaviest
 from learnkit.regular_file import open_regular
 
 # The part of a file that names its tensors: 50 kB in a resnet's; 80 times as much in memory.
 MAX_PICKLE: Final = 4 << 20
+_TOO_LONG: Final = f"has more than {MAX_PICKLE >> 20} MiB besides its tensors, so it was not read."
+_OLD_PICKLES: Final = 5  # before the tensors, in the form without records
 _SAVE_AGAIN: Final = "Save the tensors alone with torch.save(model.state_dict(), path)."
 # The readers check little before they follow the bytes, so noise fails in many ways.
 _UNREADABLE: Final = (
@@ -66,13 +70,21 @@ def damaged(path: Path, error: Exception) -> WeightsError:
 def _refusal_of_zip(file: BinaryIO) -> str | None:
     with zipfile.ZipFile(file) as records:
         infos = records.infolist()
+        refused = _refusal_of_records(infos)
+        named = [info for info in infos if info.filename.partition("/")[2] == "data.pkl"]
+        for info in named if refused is None else ():
+            refused = refused or _refusal_of_pickles(records.read(info), 1)
+    return refused
+
+
+def _refusal_of_records(infos: list[zipfile.ZipInfo]) -> str | None:
     inner = {info.filename.partition("/")[2]: info for info in infos}
     if "constants.pkl" in inner:
         return "is a TorchScript program, and running it could do anything, so it was not read."
     if any(i.compress_type != zipfile.ZIP_STORED or i.file_size != i.compress_size for i in infos):
         return "holds packed records, which torch.save never writes, so it was not read."
-    if "data.pkl" in inner and inner["data.pkl"].file_size > MAX_PICKLE:
-        return f"has more than {MAX_PICKLE >> 20} MiB besides its tensors, so it was not read."
+    if any(i.file_size > MAX_PICKLE for i in infos if i.filename.endswith("/data.pkl")):
+        return _TOO_LONG
     return None
 
 
@@ -80,6 +92,20 @@ def _refusal_of_other(file: BinaryIO) -> str | None:
     file.seek(257)
     if file.read(5) == b"ustar":
         return "is of a form that torch has not written since 2017, so it was not read."
+    file.seek(0)
+    head = file.read(MAX_PICKLE)
+    try:
+        return _refusal_of_pickles(head, _OLD_PICKLES)
+    except ValueError:
+        if len(head) == MAX_PICKLE:
+            return _TOO_LONG
+        raise
+
+
+def _refusal_of_pickles(data: bytes, n: int) -> str | None:
+    """Look at the weight of some pickles that follow each other."""
+    if heaviest(io.BytesIO(data), n) > MAX_WEIGHT:
+        return "holds values in values without end, so it was not read."
     return None
 
 

@@ -34,16 +34,19 @@ class KeptLosses:
         self._indices: list[IntArray] = []
         self.first_bad: BadBatch | None = None
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
     @property
     def have_indices(self) -> bool:
         """Whether those not yet read came with indices, as in validation."""
         return bool(self._indices)
 
-    def add(self, number: int, loss: Tensor, indices: IntArray | None = None) -> None:
-        """Keep one loss; with ``indices`` where the batch is to be named if it is not finite."""
+    def add(self, number: int, loss: Tensor, indices: IntArray | None = None) -> int:
+        """Keep one loss, and return how many are kept.
+
+        Args:
+            number: of the batch.
+            loss: a scalar.
+            indices: where the batch is to be named if its loss is not finite.
+        """
         self._numbers.append(number)
         if indices is not None:
             self._indices.append(indices)
@@ -51,6 +54,7 @@ class KeptLosses:
             self._losses.append(loss.item())
         else:
             self._on_device.append(loss.detach())
+        return len(self._numbers)
 
     def read(self) -> tuple[list[int], list[float]]:
         """Return the batches' numbers and losses since the last time; this waits."""

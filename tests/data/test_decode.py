@@ -436,6 +436,29 @@ def test_nothing_waits_for_a_pipe_or_reads_a_device(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("form", ["WEBP", "AVIF"])
+def test_a_few_bytes_hold_no_large_photo(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A WebP of 38 bytes may have 178 million pixels, whose decoder takes 2.7 GB."""
+    if form not in Image.SAVE:
+        pytest.skip(f"this Pillow has no {form}")
+    options = {"lossless": True} if form == "WEBP" else {}
+    data = saved(Image.new("RGB", (3000, 1000)), form, **options)
+    assert decode_bytes(data, name="x").shape == (1000, 3000, 3)
+    monkeypatch.setattr("learnkit.data.decode._ALWAYS", 1 << 20)
+    assert refusal(data) == (
+        f"its header declares 3000 x 1000 pixels, more than its {len(data):,} bytes can hold of a "
+        "photo."
+    )
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF"])
+def test_a_blank_page_is_a_photo(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("learnkit.data.decode._ALWAYS", 0)
+    options = {"compression": "tiff_adobe_deflate"} if form == "TIFF" else {}
+    data = saved(Image.new("RGB", (3000, 2000), (255, 255, 255)), form, **options)
+    assert decode_bytes(data, name="x").shape == (2000, 3000, 3)
+
+
 def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
     with path.open("wb") as file:

@@ -189,10 +189,44 @@ def old_form_of_1_tb(path: Path) -> Path:
     return path
 
 
+def heavy_key(path: Path) -> Path:
+    """Hashing it would take longer than anybody lives, and could not be interrupted."""
+    data = b"\x80\x02)q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b"}h\x00K\x01s."
+    return records(path, {"data.pkl": data})
+
+
+def deep_key(path: Path) -> Path:
+    """Hashing it would end the process."""
+    return records(path, {"data.pkl": b"\x80\x02})" + b"\x85" * (1 << 20) + b"K\x01s."})
+
+
+def heavy_key_of_the_old_form(path: Path) -> Path:
+    torch.save({"w": torch.zeros(7)}, path, _use_new_zipfile_serialization=False)
+    data = b"\x80\x02)q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b"}h\x00K\x01s."
+    whole = path.read_bytes()
+    place = whole.index(
+        b"}", whole.index(b"}") + 1
+    )  # the state dict, behind what torch says of itself
+    path.write_bytes(whole[: place - 2] + data + whole[place:])
+    return path
+
+
+def long_pickle_of_the_old_form(path: Path) -> Path:
+    path.write_bytes(b"\x80\x02" + b"]" * (5 << 20))
+    return path
+
+
+WITHOUT_END = f"holds values in values without end, so it was not read. {AGAIN}"
 REFUSED: dict[Callable[[Path], Path], str] = {
     packed_bomb: PACKED,
     packed_pickle: PACKED,
     long_pickle: f"has more than 4 MiB besides its tensors, so it was not read. {AGAIN}",
+    long_pickle_of_the_old_form: (
+        f"has more than 4 MiB besides its tensors, so it was not read. {AGAIN}"
+    ),
+    heavy_key: WITHOUT_END,
+    heavy_key_of_the_old_form: WITHOUT_END,
+    deep_key: WITHOUT_END,
     large_storage: DAMAGED,
     large_tensor: DAMAGED,
     negative_storage: DAMAGED,

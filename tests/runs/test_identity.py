@@ -252,24 +252,25 @@ def test_random_changes_with_other_settings_are_others() -> None:
     assert described(RandomErasing(p=0.1)) != described(RandomErasing(p=0.2))
 
 
-def test_words_are_the_same_in_every_process() -> None:
+WORDS = """
+import torch
+from learnkit.data.augment import RandomErasing
+from learnkit.runs.identity import described, fingerprint
+
+values = [RandomErasing(), torch.nn.CrossEntropyLoss(torch.ones(2)), object(), print]
+tensors = {"w": torch.arange(6.0).reshape(2, 3)}
+print([described(value) for value in values], fingerprint({"b": 1, "a": [0.1]}, tensors))
+"""
+
+
+def test_words_are_the_same_in_every_process(capsys: pytest.CaptureFixture[str]) -> None:
     """No address, no order of a set and no hash of Python's own is in them."""
-    code = (
-        "import torch, sys\n"
-        "from learnkit.runs.identity import described, fingerprint\n"
-        "from learnkit.data.augment import RandomErasing\n"
-        "values = [RandomErasing(), torch.nn.CrossEntropyLoss(torch.ones(2)), object(), print]\n"
-        "print([described(value) for value in values])\n"
-        "print(fingerprint({'b': 1, 'a': [0.1]}, {'w': torch.arange(6.0).reshape(2, 3)}))\n"
+    other = subprocess.run(
+        [sys.executable, "-c", WORDS], capture_output=True, text=True, check=True, timeout=120
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-        ).stdout
-        for _ in range(2)
-    ]
-    assert runs[0] == runs[1]
-    assert "0x" not in runs[0]
+    exec(WORDS, {})
+    assert capsys.readouterr().out == other.stdout
+    assert "0x" not in other.stdout
 
 
 # ---------------------------------------------------------------- differences
