@@ -37,7 +37,13 @@ class MonitorError(LearnkitError, ValueError):
 
 
 class NonFiniteLossError(LearnkitError, ArithmeticError):
-    """The training loss became NaN or infinite."""
+    """The training loss became NaN or infinite.
+
+    Attributes:
+        step: the training batch, from 0 over all fits; None where it is not known.
+    """
+
+    step: int | None = None
 
 
 class StateError(LearnkitError):

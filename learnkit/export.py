@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -19,7 +18,13 @@ from learnkit.card import CHANGED, MAX_BYTES, ImageInputs, ModelCard, card_json,
 from learnkit.checkpoint import DOCUMENT, check_fit, load_into, tensor_bytes
 from learnkit.errors import CheckpointError, ExportError
 from learnkit.files import recovered, write_folder
-from learnkit.models.spec import build_from_spec, check_spec, n_outputs, takes_photos
+from learnkit.models.spec import (
+    build_from_spec,
+    check_spec,
+    n_outputs,
+    outline_from_spec,
+    takes_photos,
+)
 from learnkit.regular_file import open_regular, read_regular, size_of
 from learnkit.tensor_file import read_layout, read_tensors, type_problems
 
@@ -91,8 +96,7 @@ def _outline(card: ModelCard, folder: Path) -> nn.Module:
             "from a file. Pass its builder: load_learner(path, builder=MyModel)."
         )
     try:
-        with torch.device("meta"):
-            model = build_from_spec(card.spec)
+        model = outline_from_spec(card.spec)
     except ExportError as error:
         raise ExportError(f"{folder / CARD}: {error} {CHANGED}") from error
     _check_ends(card, card.spec, folder / CARD)

@@ -146,7 +146,7 @@ class FiniteGuard:
         last = f" The last finite loss was {self._last_finite:.4g}." if known else ""
         step = self._phase_began + batch
         found = "nan or infinite" if value is None else "nan" if math.isnan(value) else "infinite"
-        return NonFiniteLossError(
+        error = NonFiniteLossError(
             f"the training loss became {found} in epoch {progress.epochs_done + 1}, batch "
             f"{batch + 1}, at learning rate {rate:.3g}.{last} The batch holds: "
             f"{', '.join(names[:NAMED])}{more}. The weights are those before this batch, and "
@@ -154,6 +154,8 @@ class FiniteGuard:
             "(learn.lr_find() suggests one), callbacks=GradientClip(1.0) or precision='fp32', and "
             "check these samples; nonfinite='skip' leaves such batches out."
         )
+        error.step = step
+        return error
 
 
 def can_be_held_back(optimizer: Optimizer) -> bool:

@@ -1,5 +1,6 @@
 """A learner's past, computed again: one batch, the end of an epoch, two runs side by side."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
@@ -11,6 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from learnkit.callback import Callback
+from learnkit.callbacks.lr_schedule import LRSchedule
 from learnkit.data.warn import warn_user
 from learnkit.errors import CheckpointError
 from learnkit.gradients import GradientGroup
@@ -20,6 +22,7 @@ from learnkit.learner_runs import LastFit
 from learnkit.loop import run_fit
 from learnkit.micro_batch import MicroBatches
 from learnkit.names import checked_keywords
+from learnkit.schedule import constant
 from learnkit.state import Progress, State
 from learnkit.types import Batch
 
@@ -173,14 +176,21 @@ class LearnerPast(LearnerFit):
             steps_planned=batches,
         )
         return replace(
-            now, progress=progress, saved={**now.saved, "progress": progress.state_dict()}
+            now,
+            progress=progress,
+            began=replace(progress, batches_done=0, batches_seen=began),
+            saved={**now.saved, "progress": progress.state_dict()},
         )
 
     def _run_again(self, start: "Moment", last: LastFit, *more: Callback) -> tuple[State, History]:
         state, history = self._planned_state(last.plan), History(start.rows)
-        state.progress.load_state_dict(start.progress.state_dict())
-        parts = self._parts(state, accumulate=last.plan.accumulate, looks=False)
-        run_fit(parts, [*last.callbacks, *more], history, start=start)
+        state.progress.load_state_dict(start.began.state_dict())
+        # what was left out then is left out again; any other loss is looked at by the user
+        looks = self.nonfinite == "skip"
+        parts = self._parts(state, accumulate=last.plan.accumulate, looks=looks)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # all has been said when it was trained
+            run_fit(parts, [*last.callbacks, *more], history, start=start)
         return state, history
 
     def _replayed(self, step: int, capture: "Capture", *, exact: bool) -> "Replay":
@@ -192,24 +202,36 @@ class LearnerPast(LearnerFit):
         files = tuple(self.data.train_dl.describe(i) for i in capture.indices)
         if not exact:
             return Replay(step, capture.epoch, files, batch)
-        losses = [self.task.loss(preds[i : i + 1], _sample(batch, i)) for i in range(len(preds))]
+        losses = [self._loss_of(preds, batch, i) for i in range(len(preds))]
         return Replay(
             step,
             capture.epoch,
             files,
             batch,
             preds,
-            torch.stack(losses).detach().reshape(-1),
+            torch.tensor(losses),
             loss,
             capture.gradients,
         )
+
+    def _loss_of(self, preds: Tensor, batch: Batch, i: int) -> float:
+        """Return the loss of one sample, where the loss may have weights of its own: the device."""
+        x: object = batch.x
+        y: object = batch.y
+        one = [
+            value[i : i + 1].to(self.device) if isinstance(value, Tensor) else value
+            for value in (x, y)
+        ]
+        pred = preds[i : i + 1].to(self.device)
+        return float(self.task.loss(pred, Batch(*one)).detach())  # type: ignore[arg-type]
 
     def _trained_again(self, folder: "RunFolder", epoch: int) -> "Moment | None":
         from learnkit.runs.moment import read_moment, take
 
         last = self._last
         start = folder.before_epoch(epoch)
-        if last is None or start is None or epoch > last.plan.epochs:
+        known = last is not None and last.folder == folder.path  # else the plan is another one
+        if last is None or not known or start is None or epoch > last.plan.epochs:
             return None
         warn_user(f"epoch {epoch} is not stored; it is trained again from {start.source.name}.")
         state, history = self._run_again(start, last, _StopAfter(epoch))
@@ -220,8 +242,9 @@ class LearnerPast(LearnerFit):
     def _go_to(self, found: "Moment") -> None:
         from learnkit.runs.moment import put_back
 
-        running = replace(self._running(()), history=History())
+        running = self._running((self.recorder,))
         put_back(running, found)
+        LRSchedule(constant()).after_fit(running.state)  # puts momentum back
         self.model.eval()
         progress = found.progress
         self._seen = Progress(
@@ -230,8 +253,3 @@ class LearnerPast(LearnerFit):
         )
         self.history = History([*found.head.get("earlier", []), *found.rows])
         self._branch = f"{found.source.parent.name}/{found.source.name}"
-
-
-def _sample(batch: Batch, i: int) -> Batch:
-    x: Tensor = batch.x
-    return Batch(x[i : i + 1] if isinstance(x, Tensor) else x, batch.y[i : i + 1])

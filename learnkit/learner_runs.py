@@ -89,15 +89,16 @@ class LearnerRuns(LearnerBase):
         folder = None if save is None else self.path / save.where.folder
         last = LastFit(plan=plan, callbacks=_lasting(all_callbacks), folder=folder)
         try:
-            if save is None or folder is None:
+            if save is None:
+                self._last = last
                 run_fit(parts, all_callbacks, history)
             else:
-                self._run_saved(parts, all_callbacks, plan, rates, save, history, progress)
-        except NonFiniteLossError:
-            last = replace(last, failed_at=state.progress.batches_seen - 1)
+                self._run_saved(parts, all_callbacks, last, rates, save, history, progress)
+        except NonFiniteLossError as error:
+            self._last = replace(last, failed_at=error.step)
             raise
         finally:
-            self._last, self._branch = last, None
+            self._branch = None
             self._seen.epochs_before += len(history)
             self._seen.batches_seen = state.progress.batches_seen
             self.history = History([*self.history, *history], stop_reason=history.stop_reason)
@@ -108,7 +109,7 @@ class LearnerRuns(LearnerBase):
         self,
         parts: Parts,
         callbacks: Sequence[Callback],
-        plan: FitPlan,
+        last: LastFit,
         rates: Sequence[float],
         save: SavePlan,
         history: History,
@@ -117,7 +118,12 @@ class LearnerRuns(LearnerBase):
         from learnkit.runs.identity import callbacks_identity, plan_identity
         from learnkit.saved_fit import SavedFit
 
-        identity = self._identity() | plan_identity(plan, rates) | callbacks_identity(callbacks)
+        identity = self._identity() | plan_identity(last.plan, rates)
+        identity |= callbacks_identity(callbacks)
+
+        def begins() -> None:
+            self._last = last
+
         fit = SavedFit(
             parts,
             callbacks,
@@ -126,6 +132,7 @@ class LearnerRuns(LearnerBase):
             identity=identity,
             before={"earlier": list(self.history), "branch_of": self._branch},
             say=_say if progress else _say_nothing,
+            begins=begins,
         )
         fit.run(history)
 
@@ -155,7 +162,7 @@ class LearnerRuns(LearnerBase):
         )
 
         settings: dict[str, Any] = {
-            "settings.seed": self.seed,
+            "settings.seed": int(self.seed),
             "settings.precision": self.precision.name,
             "settings.device": self.device.type,
             "settings.loss": described(getattr(self.task, "loss_func", self.task)),

@@ -31,7 +31,9 @@ Knows tasks, precision, state and callbacks; knows neither the learner nor any o
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -148,12 +150,14 @@ class _Fit(Phases):
         self.saver, self.interrupts = saver, interrupts
         self.runner = TrainRunner(parts, self.call)
         self.began = time.perf_counter()
+        self.counts = replace(parts.state.progress)
 
     def run(self, start: "Moment | None") -> None:
         """Run the epochs that are left, from ``start`` on."""
         state, progress = self.state, self.state.progress
         if start is not None and start.stage == "epoch":
             self.restore(start)
+            self.remember()
             start = None
         elif start is None and self.saver is not None:
             self.saver.first(self.moment("epoch"))
@@ -167,11 +171,13 @@ class _Fit(Phases):
         """Run an epoch; with ``at``, go on inside it."""
         state = self.state
         self.began = time.perf_counter() - (at.seconds if at is not None else 0.0)
+        self.counts = replace(state.progress)
         state.metrics = {}
         self.seed("epoch")
         self.call("before_epoch")
         if at is not None and at.stage == "valid":
             self.restore(at)
+            self.remember()
         elif state.train_dl is not None:
             self.seed("train")
             self.phase(Phase.TRAIN, state.train_dl, self.runner, at)
@@ -229,7 +235,9 @@ class _Fit(Phases):
 
         if self.runner.guard is not None:
             self.runner.guard.check_remembered()
-        return take(self.running, stage, seconds=time.perf_counter() - self.began)
+        seconds = time.perf_counter() - self.began
+        began = self.counts if stage in ("train", "valid") else None
+        return take(self.running, stage, seconds=seconds, began=began)
 
     def seed(self, name: str) -> None:
         """Make what hooks draw outside batches a pure function of (seed, epoch_key)."""
@@ -254,22 +262,24 @@ class _Fit(Phases):
     def put_back(self, at: "Moment", loader: BatchLoader) -> None:
         """Make the fit what it was at ``at``, inside the TRAIN phase."""
         self.restore(at)
-        n_repeating = self.n_repeating(loader, True)
-        if n_repeating and self.state.progress.epochs_done:
-            self.remember(loader, n_repeating)
+        self.remember()
 
-    def remember(self, loader: BatchLoader, n_repeating: int) -> None:
+    def remember(self) -> None:
         """Let a frozen body see again what it had seen in the fit's first epoch, and remembers.
 
         In the same batches: in others its features might differ in the last bit.
         """
-        parts, state, model = self.parts, self.state, self.state.model
-        if parts.fast is None or not has_fast_body(model):
+        parts, state, progress = self.parts, self.state, self.state.progress
+        model, loader = state.model, state.train_dl
+        if parts.fast is None or loader is None or not has_fast_body(model):
+            return
+        n_repeating = self.n_repeating(loader, True)
+        seen = None if progress.epochs_done else progress.batches_done
+        if not n_repeating or seen == 0:
             return
         state.model.eval()
-        first = state.progress.epochs_before
-        with torch.no_grad(), batches_of(loader, first) as batches:
-            for loaded in batches:
+        with torch.no_grad(), batches_of(loader, progress.epochs_before) as batches:
+            for loaded in islice(batches, seen):
                 batch = parts.pipeline.prepare(loaded, keys=None)
                 parts.fast.announce(batch.x, loader, n_repeating, loaded.indices)
                 with parts.precision.forward_context():

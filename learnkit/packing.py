@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 from torch import Tensor
 
 from learnkit.errors import CheckpointError
@@ -23,6 +24,8 @@ def pack(value: Any, tensors: dict[str, Tensor], at: str = "") -> Any:
             at += "'"
         tensors[at] = value
         return {"tensor": at}
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple):

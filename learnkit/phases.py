@@ -61,7 +61,7 @@ class Phases:
         """Run a phase; with ``at``, go on inside it."""
         state, train = self.state, phase is Phase.TRAIN
         done = at.progress.batches_done if at is not None else 0
-        state.open_phase(phase, batches=len(loader), done=done)
+        state.open_phase(phase, batches=len(loader))
         if train:
             train_mode(state.model)
         else:

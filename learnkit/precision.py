@@ -134,6 +134,9 @@ class Fp16:
 
     def state_dict(self) -> dict[str, Any]:
         """The scale and its growth counter."""
+        if self._unscaled:  # a hook dropped the last step; as at the next `unscale`
+            self._scaler.update()
+            self._unscaled = False
         return self._scaler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

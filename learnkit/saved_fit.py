@@ -18,7 +18,7 @@ from learnkit.monitor import resolve
 from learnkit.runs.checkpoints import SavePlan
 from learnkit.runs.folder import RunFolder
 from learnkit.runs.identity import Identity, differences, few, fingerprint, machine_identity
-from learnkit.runs.moment import Moment, Running, put_back
+from learnkit.runs.moment import Moment, Running, put_back, snapshot_of
 from learnkit.runs.saver import Saver
 
 ROLLBACKS: Final = 5  # in one fit, before the loss counts as lost
@@ -36,6 +36,7 @@ class SavedFit:
         identity: what must be the same to go on.
         before: what the learner had behind it, for the checkpoints' head.
         say: tells the user a line.
+        begins: called once it is known that the fit runs, or has run.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class SavedFit:
         identity: Identity,
         before: Mapping[str, Any],
         say: Callable[[str], None],
+        begins: Callable[[], None] = lambda: None,
     ) -> None:
         self._parts, self._callbacks, self._plan = parts, callbacks, plan
         self._identity, self._before, self._say = identity, before, say
+        self._begins = begins
         self._folder = RunFolder(folder)
         where, state = plan.where, parts.state
         self._monitor = (
@@ -70,9 +73,9 @@ class SavedFit:
             if self._plan.resume == "never":
                 self._folder.clear()
             start = self._start()
+            self._begins()
             if start is not None:
-                history.restart(start.rows)
-                self._parts.state.progress.load_state_dict(start.progress.state_dict())
+                self._go_to(start, history)
                 if start.stage == "finished":
                     self._take_over(start, history)
                     return
@@ -143,7 +146,7 @@ class SavedFit:
         )
 
     def _run(self, history: History, saver: Saver, start: Moment | None) -> None:
-        rolled_back, factor, at = 0, 1.0, None
+        rolled_back = 0
         while True:
             saver.started(self._parts.state.progress.steps_done)
             try:
@@ -158,12 +161,15 @@ class SavedFit:
             found = self._folder.newest()
             if found is None:
                 raise reason
-            # a checkpoint of after the last rollback has the lower rate already
-            factor = factor * SLOWER if found.source == at else SLOWER
-            at = found.source
-            start = _slower(found, factor, reason)
-            history.restart(start.rows)
-            self._parts.state.progress.load_state_dict(start.progress.state_dict())
+            start = _slower(found, reason)
+            # in its place, so that a fit that is killed from here on has the lower rate too
+            self._folder.write(found.source.name, snapshot_of(start))
+            self._go_to(start, history)
+
+    def _go_to(self, start: Moment, history: History) -> None:
+        """Set what hooks see before the rest is put back: the open epoch's first counts."""
+        history.restart(start.rows)
+        self._parts.state.progress.load_state_dict(start.began.state_dict())
 
     def _head(self, snapshot: Snapshot) -> Mapping[str, Any]:
         return {
@@ -174,12 +180,12 @@ class SavedFit:
         }
 
 
-def _slower(found: Moment, factor: float, reason: NonFiniteLossError) -> Moment:
-    """Return a moment with ``factor`` of its learning rates, and say so."""
-    warn_user(f"Going back to {found.source.name} with {factor:g} of its learning rate: {reason}")
+def _slower(found: Moment, reason: NonFiniteLossError) -> Moment:
+    """Return a moment with lower learning rates, and say so."""
+    warn_user(f"Going back to {found.source.name} with {SLOWER:g} of its learning rate: {reason}")
     optimizer = dict(found.saved["optimizer"])
     optimizer["param_groups"] = [
-        {k: v * factor if k in ("lr", "initial_lr") else v for k, v in group.items()}
+        {k: v * SLOWER if k in ("lr", "initial_lr") else v for k, v in group.items()}
         for group in optimizer["param_groups"]
     ]
     return replace(found, saved={**found.saved, "optimizer": optimizer})

@@ -20,6 +20,7 @@ class Interrupts:
 
     A signal that nobody has raised by then is raised on leaving, so that none is lost: it may come
     while the last checkpoint is written, or an error may end the fit before the batch is over.
+
     Only in the main thread, where Python allows it, and only in the place of the handlers that a
     fresh process has: one of the user's own, and a signal that is ignored, stay as they are. What
     was there before is put back on leaving, unless somebody else has taken the place meanwhile.

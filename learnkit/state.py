@@ -220,11 +220,11 @@ class State:
 
     # What follows is the loop's side: it opens and closes the windows.
 
-    def open_phase(self, phase: Phase, *, batches: int, done: int = 0) -> None:
-        """Begin a phase of ``batches`` batches, or go on with it after ``done`` of them."""
+    def open_phase(self, phase: Phase, *, batches: int) -> None:
+        """Begin a phase of ``batches`` batches."""
         self._phase, self._loss_sum, self._loss_samples = phase, None, 0
         self._losses.clear()
-        self.progress.batches_done, self.progress.batches_planned = done, batches
+        self.progress.batches_done, self.progress.batches_planned = 0, batches
 
     def open_batch(self, batch: Batch, indices: IntArray) -> None:
         """Begin a batch, already on the device."""

@@ -340,7 +340,7 @@ def test_it_goes_back_again_until_the_rate_is_low_enough(tmp_path: Path, no_flus
     _, _, telling, messages = rolled(tmp_path, 7, limit=0.015)
     assert [rate for number, rate in telling.rates if number == 5] == [0.08, 0.04, 0.02, 0.01]
     factors = [message.split(" of its")[0].split(" ")[-1] for message in messages]
-    assert factors == ["0.5", "0.25", "0.125"]
+    assert factors == ["0.5"] * 3  # of the checkpoint, which has the lower rate by then
 
 
 def test_a_checkpoint_of_after_a_rollback_has_the_lower_rate_already(
@@ -381,7 +381,7 @@ def test_after_five_rollbacks_the_loss_counts_as_lost(tmp_path: Path, no_flushin
     with pytest.warns(UserWarning, match="Going back") as caught:
         raised(learn, 2, 0.08, callbacks=telling, checkpoint="run")
     factors = [str(w.message).split(" of its")[0].split(" ")[-1] for w in caught]
-    assert factors == ["0.5", "0.25", "0.125", "0.0625", "0.03125"]
+    assert factors == ["0.5"] * 5
 
 
 def test_a_fit_that_was_rolled_back_ends_in_the_same_bits_each_time(

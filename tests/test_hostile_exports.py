@@ -356,6 +356,31 @@ def test_a_bomb_does_not_go_off(bomb: Callable[[Path], None], folder: Path, tmp_
     assert len(message) < 600
 
 
+IMPORTS = """
+import sys, torch
+from learnkit import load_learner
+assert "torchvision" not in sys.modules and "timm" not in sys.modules
+try:
+    load_learner(sys.argv[1])
+except Exception as error:
+    assert "does not fit this model" in str(error), error
+import torchvision.models, timm
+assert str(torch.zeros(1).device) == "cpu"
+made = [value for module in list(sys.modules.values())
+        if (getattr(module, "__name__", "") or "").startswith(("torchvision", "timm"))
+        for value in vars(module).values() if isinstance(value, torch.Tensor)]
+assert all(value.device.type == "cpu" for value in made)
+"""
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "timm/test_resnet", "efficientnet_lite0"])
+def test_no_library_is_imported_while_tensors_have_no_numbers(folder: Path, backbone: str) -> None:
+    """torch 2.6 does not survive it: its own modules compute with tensors when imported."""
+    spec = {"model": "cnn", "backbone": backbone, "n_classes": 3, "head": "plain", "dropout": 0.0}
+    edit(folder, model=spec)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", IMPORTS, folder], check=True)
+
+
 LIMITED = """
 import json, resource, sys
 from learnkit import load_learner

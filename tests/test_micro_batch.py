@@ -312,6 +312,43 @@ def test_a_fit_that_ran_out_of_memory_has_the_same_bits_each_time(
     assert same(runs[0][0], runs[1][0])
 
 
+@pytest.mark.parametrize("costly", [InForward, InBackward])
+def test_where_the_model_draws_nothing_the_bits_are_those_of_a_fit_that_began_in_parts(
+    costly: type[InForward],
+) -> None:
+    noisy = bunch(tfms=lambda x: x + torch.randn_like(x))
+    runs = []
+    for room, micro in ((4, "auto"), (99, 4)):
+        learn = learner(net(costly(Full(room)), norm=True), noisy, micro_batch=micro)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            rows = numbers(learn.fit(2, 0.05, callbacks=Mixing(), progress=False))
+        assert [str(w.message) for w in caught] == ([said(8, 4)] if micro == "auto" else [])
+        runs.append((learn, rows))
+    assert runs[0][1] == runs[1][1]
+    assert same(runs[0][0], runs[1][0])
+
+
+def test_what_hooks_drew_for_the_batch_does_not_come_again_in_the_second_attempt() -> None:
+    drawn: dict[str, list[float]] = {"hook": [], "model": []}
+
+    class Drawing(InForward):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                drawn["model"].append(torch.rand(()).item())
+            return super().forward(x)
+
+    class Hook(Callback):
+        def before_batch(self, state: State) -> None:
+            if state.training:
+                drawn["hook"].append(torch.rand(()).item())
+
+    with pytest.warns(UserWarning, match="Out of memory"):
+        learner(net(Drawing(Full(4)))).fit(1, callbacks=Hook(), progress=False)
+    assert (len(drawn["hook"]), len(drawn["model"])) == (3, 1 + 2 + 2 + 2)
+    assert len({*drawn["hook"], *drawn["model"]}) == 10
+
+
 def test_a_failed_attempt_leaves_nothing_in_batch_norm() -> None:
     """The forward pass of an attempt that failed in backward has moved the statistics."""
     learn = learner(net(InBackward(Full(4)), norm=True), bunch(8, 8))

@@ -94,12 +94,6 @@ def test_the_running_loss_is_weighted_by_samples(state: State) -> None:
     torch.testing.assert_close(state.loss_so_far, torch.tensor(64 / 66))
 
 
-def test_a_phase_that_goes_on_counts_from_where_it_was(state: State) -> None:
-    state.open_phase(Phase.TRAIN, batches=9, done=4)
-    assert (state.progress.batches_done, state.progress.batches_planned) == (4, 9)
-    assert state.training
-
-
 LOSSES = [(0.1 * (i % 7) + 1e-3 * i, 1 + i % 3) for i in range(300)]
 
 
@@ -127,7 +121,7 @@ def test_the_losses_of_a_phase_survive_a_checkpoint_bit_for_bit(state: State, at
     for value, samples in LOSSES[:at]:
         state.add_loss(torch.tensor(value), samples)
     restored = State(nn.Identity())
-    restored.open_phase(Phase.TRAIN, batches=300, done=at)
+    restored.open_phase(Phase.TRAIN, batches=300)
     restored.load_losses(state.losses_dict())
     assert added(restored, LOSSES[at:]) == added(state, LOSSES[at:])
 

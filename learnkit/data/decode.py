@@ -72,9 +72,10 @@ def decode(path: str | os.PathLike[str], *, min_short: int | None = None) -> RGB
         data = read_regular(Path(name), max_bytes=MAX_BYTES)
     except FileNotFoundError:
         raise _unreadable(name, "the file does not exist") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _unreadable(name, reason) from error
+    except OSError as error:
+        raise _unreadable(name, error.strerror or str(error)) from error
+    except ValueError as error:  # from the system's own functions
+        raise _unreadable(name, "its name has a zero byte") from error
     return decode_bytes(data, name=name, min_short=min_short)
 
 

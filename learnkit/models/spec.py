@@ -5,47 +5,17 @@ numbers are bounded, so that a file from a stranger can neither run anything nor
 unbounded memory.
 """
 
-import itertools
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, cast
+from collections.abc import Mapping
+from typing import Any
 
+import torch
 from torch import nn
 
 from learnkit.bounded_json import shorten
-from learnkit.errors import ExportError, ModelError
-from learnkit.models.backbone import Backbone
-from learnkit.models.catalogue import find_backbone
-from learnkit.models.scratch import cnn, mlp
-from learnkit.models.spec_fields import (
-    MAX_NAME,
-    Check,
-    be_fraction,
-    be_name,
-    be_one_of,
-    be_width,
-    be_widths,
-    refusal,
-)
-from learnkit.models.transfer import build_cnn
-from learnkit.models.xresnet import STAGES, xresnet
+from learnkit.errors import ExportError
+from learnkit.models.spec_fields import MAX_NAME, Check
+from learnkit.models.spec_kinds import KINDS, Kind, Values
 from learnkit.names import did_you_mean
-
-MAX_PARAMETERS = 1_000_000_000
-
-Values = dict[str, Any]
-
-# What timm's constructors and torch's shape inference raise for a model that cannot be built here.
-_UNBUILDABLE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    ModelError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 def check_spec(spec: object) -> None:
@@ -70,6 +40,17 @@ def build_from_spec(spec: object) -> nn.Module:
     return kind.build(values)
 
 
+def outline_from_spec(spec: object) -> nn.Module:
+    """Build the model that ``spec`` describes on torch's meta device: without its numbers.
+
+    Raises:
+        ExportError: as `build_from_spec`.
+    """
+    kind, values = _checked(spec)
+    with torch.device("meta"):  # libraries are imported before: they too make tensors
+        return kind.build(values)
+
+
 def n_outputs(spec: Mapping[str, Any]) -> int:
     """Return the width of the logits of a description that `check_spec` takes."""
     return int(spec["sizes"][-1] if "sizes" in spec else spec["n_classes"])
@@ -82,19 +63,19 @@ def takes_photos(spec: Mapping[str, Any], height: int, width: int) -> bool:
     return bool(spec.get("in_channels", 3) == 3)
 
 
-def _checked(spec: object) -> "tuple[_Kind, Values]":
+def _checked(spec: object) -> tuple[Kind, Values]:
     if not isinstance(spec, Mapping):
         raise ExportError(
             f"A model description must be a JSON object; found {type(spec).__name__}."
         )
     name = spec.get("model")
-    if not isinstance(name, str) or name not in _KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise ExportError(
             f"The model description names the model {shorten(name)}, which learnkit does not "
-            f"have.{_hint(name, _KINDS)} Known: {', '.join(_KINDS)}. The file may be of a newer "
+            f"have.{_hint(name, KINDS)} Known: {', '.join(KINDS)}. The file may be of a newer "
             "release."
         )
-    kind = _KINDS[name]
+    kind = KINDS[name]
     values = {str(field): value for field, value in spec.items() if field != "model"}
     _check_fields(name, values, kind.fields)
     kind.check(values)
@@ -117,90 +98,3 @@ def _check_fields(kind: str, values: Mapping[str, object], fields: Mapping[str, 
                 f"{_hint(name, fields)} Known: {', '.join(fields)}."
             )
         fields[name](f"{kind}.{name}", value)
-
-
-def _check_size(where: str, n_parameters: int) -> None:
-    if n_parameters > MAX_PARAMETERS:
-        raise ExportError(
-            f"The model description asks for {n_parameters} parameters in {where}; at most "
-            f"{MAX_PARAMETERS} are built."
-        )
-
-
-def _find(values: Values) -> Backbone:
-    try:
-        return find_backbone(values["backbone"])
-    except ModelError as error:
-        raise ExportError(str(error)) from error
-
-
-def _build_cnn(values: Values) -> nn.Module:
-    backbone = _find(values)
-    head = cast(Literal["fastai", "plain"], values["head"])
-    try:
-        return build_cnn(
-            backbone, values["n_classes"], weights=None, head=head, dropout=values["dropout"]
-        )
-    except _UNBUILDABLE as error:
-        raise ExportError(
-            f"The backbone {backbone.name} of the model description cannot be built here: {error}"
-        ) from error
-
-
-def _check_convnet(values: Values) -> None:
-    channels = values["channels"]
-    pairs = itertools.pairwise([values["in_channels"], *channels])
-    total = sum(9 * n_in * n_out for n_in, n_out in pairs)
-    _check_size("convnet.channels", total + channels[-1] * values["n_classes"])
-
-
-def _build_convnet(values: Values) -> nn.Module:
-    return cnn(values["n_classes"], channels=values["channels"], in_channels=values["in_channels"])
-
-
-def _check_mlp(values: Values) -> None:
-    sizes = values["sizes"]
-    if len(sizes) < 2:
-        raise refusal("mlp.sizes", "a list of at least 2 numbers", sizes)
-    _check_size("mlp.sizes", sum(a * b for a, b in itertools.pairwise(sizes)))
-
-
-def _build_mlp(values: Values) -> nn.Module:
-    return mlp(*values["sizes"])
-
-
-def _build_xresnet(values: Values) -> nn.Module:
-    return xresnet(values["depth"], values["n_classes"], in_channels=values["in_channels"])
-
-
-class _Kind(NamedTuple):
-    """A model that a description can name: its fields, what they must be together, its builder."""
-
-    fields: dict[str, Check]
-    check: Callable[[Values], object]
-    build: Callable[[Values], nn.Module]
-
-
-_KINDS: dict[str, _Kind] = {
-    "cnn": _Kind(
-        {
-            "backbone": be_name,
-            "n_classes": be_width,
-            "head": be_one_of("fastai", "plain"),
-            "dropout": be_fraction,
-        },
-        _find,
-        _build_cnn,
-    ),
-    "convnet": _Kind(
-        {"n_classes": be_width, "channels": be_widths, "in_channels": be_width},
-        _check_convnet,
-        _build_convnet,
-    ),
-    "mlp": _Kind({"sizes": be_widths}, _check_mlp, _build_mlp),
-    "xresnet": _Kind(
-        {"depth": be_one_of(*STAGES), "n_classes": be_width, "in_channels": be_width},
-        lambda values: None,
-        _build_xresnet,
-    ),
-}

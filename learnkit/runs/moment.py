@@ -56,6 +56,7 @@ class Moment:
     Attributes:
         stage: where in the fit.
         progress: the counts.
+        began: the counts at the beginning of the open epoch.
         rows: of the history.
         seconds: that the open epoch had taken.
         stop_reason: why the fit was asked to stop, or None.
@@ -67,6 +68,7 @@ class Moment:
 
     stage: Stage
     progress: Progress
+    began: Progress
     rows: list[dict[str, float]]
     seconds: float
     stop_reason: str | None
@@ -76,8 +78,16 @@ class Moment:
     source: Path
 
 
-def take(running: Running, stage: Stage, *, seconds: float = 0.0) -> Snapshot:
+def take(
+    running: Running, stage: Stage, *, seconds: float = 0.0, began: Progress | None = None
+) -> Snapshot:
     """Copy a fit to the CPU's memory, between two batches.
+
+    Args:
+        running: the fit.
+        stage: where it is.
+        seconds: that the open epoch has taken.
+        began: the counts at its beginning; those of now by default.
 
     Raises:
         CheckpointError: naming the place, when a callback's state is no plain value.
@@ -88,6 +98,7 @@ def take(running: Running, stage: Stage, *, seconds: float = 0.0) -> Snapshot:
     saved = {
         "stage": stage,
         "progress": state.progress.state_dict(),
+        "began": (began or state.progress).state_dict(),
         "rows": list(running.history),
         "seconds": seconds,
         "stop_reason": state.stop_reason,
@@ -107,6 +118,13 @@ def take(running: Running, stage: Stage, *, seconds: float = 0.0) -> Snapshot:
     return Snapshot(document, {"model": _copied(model), "state": _copied(tensors)})
 
 
+def snapshot_of(moment: Moment) -> Snapshot:
+    """Return what a moment was read from, to be written once more."""
+    tensors: dict[str, Tensor] = {}
+    document = {**moment.head, "kind": KIND, "state": pack(dict(moment.saved), tensors)}
+    return Snapshot(document, {"model": dict(moment.model), "state": tensors})
+
+
 def read_moment(snapshot: Snapshot, *, source: Path) -> Moment:
     """Return what `take` took, as it was read back from ``source``.
 
@@ -118,11 +136,13 @@ def read_moment(snapshot: Snapshot, *, source: Path) -> Moment:
         if document["kind"] != KIND:
             raise KeyError("kind")
         saved = unpack(document["state"], snapshot.parts["state"])
-        progress = Progress()
+        progress, began = Progress(), Progress()
         progress.load_state_dict(saved["progress"])
+        began.load_state_dict(saved["began"])
         return Moment(
             stage=saved["stage"],
             progress=progress,
+            began=began,
             rows=[dict(row) for row in saved["rows"]],
             seconds=float(saved["seconds"]),
             stop_reason=saved["stop_reason"],

@@ -474,7 +474,7 @@ def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_one_is_told() -> None:
     with pytest.raises(DataError) as caught:
         decode("a\0b.jpg")
-    assert str(caught.value) == "a\0b.jpg cannot be read as an image: embedded null byte."
+    assert str(caught.value) == "a\0b.jpg cannot be read as an image: its name has a zero byte."
 
 
 def test_too_little_memory_is_a_reason_to_leave_an_image_out(

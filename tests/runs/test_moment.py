@@ -104,7 +104,8 @@ def busy() -> Made:
     made.model.count.fill_(9)  # type: ignore[operator, union-attr]
     made.model.last.bias.requires_grad_(False)  # type: ignore[union-attr]
     made.state.progress.epochs_done, made.state.progress.batches_seen = 2, 3
-    made.state.open_phase(Phase.TRAIN, batches=9, done=3)
+    made.state.open_phase(Phase.TRAIN, batches=9)
+    made.state.progress.batches_done = 3
     made.state.metrics = {"train_loss": 0.1 + 0.2}
     for value in (0.5, 0.25):
         made.state.add_loss(torch.tensor(value), 4)
