@@ -156,8 +156,7 @@ def _places(rows: Sequence[Found]) -> list[str]:
     for row in rows:
         for place, n in row["places"].items():
             kind, _, point = place.partition(": ")
-            call = point.removeprefix("write half of").split()[0] if kind == "save" else ""
-            counts[f"in a save, at {call}" if call else place] += n
+            counts[f"in a save, at {point.split()[0]}" if kind == "save" else place] += n
     return [f"  {n:>4} {place}" for place, n in counts.most_common()]
 
 

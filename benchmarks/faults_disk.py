@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,9 @@ from benchmarks.faults_recipes import Job
 
 LONG: Final = 60  # points for which a disk stays full
 ROOM: Final = 1 << 20  # bytes of the small disk: enough for a few checkpoints
-NOT_COMPARED: Final = ("last", "best")  # of a folder: they depend on what could be written
+# files, which depend on what could be written
+CHECKPOINTS: Final = ("runs: last", "runs: best", "runs: best weights")
+CALLBACKS: Final = ("log", "best weights")  # complete again as soon as there is room
 
 
 @dataclass
@@ -94,12 +96,13 @@ class Disk:
         """Return what is wrong with how a process ended whose disk was full for a while."""
         if end.outcome is not None:
             self.tally.went_on += 1
-            return self._difference(end)
+            stays = (job.plan or {}).get("times", 1) > 1  # perhaps to the very end
+            return self._difference(end, but=CALLBACKS if stays else ())
         said, stored = told(job), list((job.folder / "runs").rglob("step-*"))
-        if os.strerror(errno.ENOSPC) in said and "learnkit/callbacks/" in said:
-            self.tally.stopped += 1  # a checkpoint that cannot be written ends no fit
-        elif "CheckpointError" in said and all(path.match("*-start") for path in stored):
+        if "CheckpointError" in said and all(path.match("*-start") for path in stored):
             self.tally.refused += 1
+        elif os.strerror(errno.ENOSPC) in said and "learnkit/callbacks/" in said:
+            self.tally.stopped += 1  # a checkpoint that cannot be written ends no fit
         elif not end.killed:
             return f"ended with code {end.code}: {said[-800:]}"
         again = run(replace(job, plan=None))
@@ -134,10 +137,10 @@ class Disk:
             self.tally.failures.append(f"{job.folder}: a small disk: {problem}")
         return self.tally
 
-    def _difference(self, end: End) -> str:
+    def _difference(self, end: End, *, but: Sequence[str] = ()) -> str:
         left = {} if end.outcome is None else end.outcome["left"]
-        names = [n for n in self._left if not n.rpartition(": ")[2].startswith(NOT_COMPARED)]
-        return ", ".join(n for n in names if self._left[n] != left.get(n))
+        names = self._left.keys() - {*CHECKPOINTS, *but}
+        return ", ".join(sorted(n for n in names if self._left[n] != left.get(n)))
 
     def _at(self, name: str, plan: dict[str, Any] | None) -> Job:
         return replace(self._job, work=str(Path(self._job.work) / name), plan=plan)

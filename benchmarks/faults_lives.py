@@ -19,7 +19,7 @@ from benchmarks.faults_recipes import Job
 from benchmarks.faults_run import STOPPED, STOPPED_OUTSIDE
 
 MOST_SHOTS: Final = 6  # in one life
-FRESH: Final = 12  # one life in so many is of processes that begin from nothing
+FRESH: Final = 8  # one life in so many, from the second on, is of processes that begin from nothing
 WORKERS: Final = (0, 1, 2, 4)
 SIGTERM_EXIT: Final = 143
 
@@ -102,7 +102,7 @@ class Lives:
 
     def _live(self, number: int, most: int) -> None:
         """Shoot at one fit up to ``most`` times, then let it end."""
-        fresh, hits = self._fresh and number % FRESH == 0, 0
+        fresh, hits = self._fresh and number % FRESH == 2, 0
         most = self._rng.randint(1, most)
         while True:
             job = self._place(f"life-{number}", None)

@@ -90,7 +90,7 @@ def test_a_report_says_where_the_kills_were() -> None:
     assert faults.lines({"kills": [row]}) == [
         "kills: 7 of 7 ended bit-identical; 3 fits, 1 fresh",
         "     4 fit: in a batch",
-        "     2 in a save, at runs/x",
+        "     2 in a save, at write",
         "     1 in a save, at fsync",
     ]
 
