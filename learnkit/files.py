@@ -100,7 +100,7 @@ def _remove_leftovers(path: Path) -> None:
         names = [e.name for e in entries if e.name.startswith(begins)]
     for name in names:
         pid = name.removeprefix(begins).removesuffix(_UNFINISHED)
-        if name.endswith(_UNFINISHED) and pid.isdecimal() and not _is_alive(int(pid)):
+        if name.endswith(_UNFINISHED) and pid.isdecimal() and not is_alive(int(pid)):
             remove(path.with_name(name))
 
 
@@ -113,7 +113,8 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Say whether a process of this machine runs, as far as can be known."""
     if os.name == "nt":  # where signal 0 is Ctrl-C
         return True
     try:

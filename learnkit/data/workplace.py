@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from learnkit.files import is_alive
+
 _ENDING: Final = ".unfinished"
 _OLD: Final = 7 * 24 * 3600  # seconds, after which nobody works in a folder any more
 
@@ -112,16 +114,4 @@ def _is_abandoned(place: Path, named: re.Match[str]) -> bool:
     with suppress(OSError):
         if time.time() - place.stat().st_mtime > _OLD:
             return True
-    return named["machine"] == _machine() and not _is_alive(int(named["process"]))
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":  # where signal 0 is Ctrl-C
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # somebody else's
-        return True
-    return True
+    return named["machine"] == _machine() and not is_alive(int(named["process"]))
