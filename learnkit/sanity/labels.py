@@ -108,6 +108,8 @@ class LabelWatch:
 
     def end_epoch(self) -> None:
         """Count an epoch of training and validation, and decide whether one more is needed."""
+        if self.is_settled:
+            return
         self._epochs += 1
         left_out = self._left_out()
         self.is_settled = not self._valid or not left_out or self._epochs >= _EPOCHS

@@ -355,6 +355,14 @@ def test_the_next_fit_says_it_again_but_not_of_data_that_was_looked_at() -> None
     assert len(fit_sorted(checks)) == 1  # that is other data
 
 
+def test_labels_are_counted_until_nothing_more_can_be_learned_of_them() -> None:
+    data = {"train_dl": loader(*blobs()), "valid_dl": loader(*blobs(64))}
+    one, three = SanityChecks(), SanityChecks()
+    fit(one, **data)  # type: ignore[arg-type]
+    fit(three, epochs=3, **data)  # type: ignore[arg-type]
+    assert one.state_dict()["data"] == three.state_dict()["data"]
+
+
 def test_photos_are_compared_once(copied: ImageDataBunch, troubles: dict[str, MakeFit]) -> None:
     checks = SanityChecks()
     assert len(troubles["same_images"](checks)) == 1
@@ -624,6 +632,7 @@ def test_no_step_reads_from_the_device() -> None:
         for loaded in batches.batches(0):
             state.open_batch(loaded.batch, loaded.indices)
             state.progress.batches_seen += 1
+            state.progress.batches_done += 1
             state.preds = model(loaded.batch.x)
             state.loss = functional.cross_entropy(state.preds, loaded.batch.y)
             state.loss.backward()

@@ -34,8 +34,10 @@ def test_labels_are_those_of_one_pair_of_loaders(photo_folder: Path) -> None:
     seen.labels.fold(train=True)
     counted = seen.labels.state_dict()["train"]
     assert counted == [[0, 1], [1, 1]]
+    assert seen.labels.state_dict()["numbers"] != [0, 0, -1, -1]
     seen.begin(data.train_dl, data.valid_dl)
     assert seen.labels.state_dict()["train"] == counted
+    assert seen.labels.state_dict()["numbers"] == [0, 0, -1, -1]  # of an epoch that begins
     seen.begin(data.train_dl, None)
     assert seen.labels.state_dict()["train"] == []
 
