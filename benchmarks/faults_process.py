@@ -138,21 +138,32 @@ def _fork(job: Job) -> int:
         return pid
     code = 1
     try:
-        log = os.open(job.folder / "told.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        code = _train(job)
+        # from here on a shot comes too late, and must not lead the copy of the bench astray
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    finally:
+        os._exit(code)
+
+
+def _train(job: Job) -> int:
+    """Train in a forked process; return the exit code that a process of its own would have."""
+    log = os.open(job.folder / "told.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    try:
         prepare(job)
-        code = train(job)
+        return train(job)
     except KeyboardInterrupt:
-        code = STOPPED_OUTSIDE
+        return STOPPED_OUTSIDE
     except SystemExit as error:
-        code = int(error.code or 0)
+        return int(error.code or 0)
     except BaseException:
         traceback.print_exc()
+        return 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
 
 
 def _wait(pid: int, until: float) -> int | None:
