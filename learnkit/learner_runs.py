@@ -25,7 +25,7 @@ from learnkit.lr_find import LRFindResult
 from learnkit.optim import build_optimizer, set_rates, spread_rates
 from learnkit.plan import FitPlan, opening_line
 from learnkit.runs.checkpoints import SavePlan
-from learnkit.state import State
+from learnkit.state import Progress, State
 
 FEW_POINTS = 10  # on a rate curve
 
@@ -52,6 +52,8 @@ class LearnerRuns(LearnerBase):
 
     _last: LastFit | None = None
     _branch: str | None = None  # the checkpoint that the next fit starts from
+    _cut_at: int | None = None  # batches seen when a fit with checkpoints was interrupted
+    _folders: frozenset[Path] = frozenset()  # whose checkpoints this learner has written
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the data's index, the weights and the settings, as hexadecimal.
@@ -69,6 +71,40 @@ class LearnerRuns(LearnerBase):
         callbacks: Sequence[Callback],
         progress: bool,
         save: SavePlan | None = None,
+    ) -> History:
+        """Run one fit. The one that was interrupted just now goes on from its checkpoints."""
+        begins = None if save is None else self._beginning(save)
+        kept, self._cut_at = (self._seen, self.history, self._cut_at), None
+        if begins is not None:
+            self._seen, self.history = begins
+        try:
+            return self._train(plan, callbacks, progress, save)
+        except BaseException:
+            if begins is not None and (self._last is None or self._last.plan is not plan):
+                self._seen, self.history, self._cut_at = kept  # it was refused
+            raise
+
+    def _beginning(self, save: SavePlan) -> tuple[Progress, History] | None:
+        """Return where the fit began that was interrupted, as its checkpoints will be put back."""
+        from learnkit.runs.folder import RunFolder
+
+        folder = self.path / save.where.folder
+        here = self._branch is None and self._cut_at == self._seen.batches_seen
+        if save.resume == "never" or not here or folder not in self._folders:
+            return None
+        found = RunFolder(folder).newest()
+        if found is None:
+            return None
+        start = found.head["identity"]
+        seen = Progress(epochs_before=start["start.epochs"], batches_seen=start["start.batches"])
+        return seen, History(found.head.get("earlier", []))
+
+    def _train(
+        self,
+        plan: FitPlan,
+        callbacks: Sequence[Callback],
+        progress: bool,
+        save: SavePlan | None,
     ) -> History:
         if plan.accumulate > 1 and isinstance(self.optimizer, torch.optim.LBFGS):
             raise ValueError(
@@ -94,8 +130,11 @@ class LearnerRuns(LearnerBase):
                 run_fit(parts, all_callbacks, history)
             else:
                 self._run_saved(parts, all_callbacks, last, rates, save, history, progress)
-        except NonFiniteLossError as error:
-            self._last = replace(last, failed_at=error.step)
+        except BaseException as error:
+            if self._last is last:
+                self._cut_at = None if folder is None else state.progress.batches_seen
+            if isinstance(error, NonFiniteLossError):
+                self._last = replace(last, failed_at=error.step)
             raise
         finally:
             self._branch = None
@@ -121,14 +160,16 @@ class LearnerRuns(LearnerBase):
         identity = self._identity() | plan_identity(last.plan, rates)
         identity |= callbacks_identity(callbacks)
 
+        folder = self.path / save.where.folder
+
         def begins() -> None:
-            self._last = last
+            self._last, self._folders = last, self._folders | {folder}
 
         fit = SavedFit(
             parts,
             callbacks,
             plan=save,
-            folder=self.path / save.where.folder,
+            folder=folder,
             identity=identity,
             before={"earlier": list(self.history), "branch_of": self._branch},
             say=_say if progress else _say_nothing,

@@ -92,6 +92,10 @@ def fit(learn: Learner, *callbacks: Callback, **options: Any) -> History:
     )
 
 
+def halves(model: Any) -> list[list[nn.Parameter]]:
+    return [list(model[:2].parameters()), list(model[2:].parameters())]
+
+
 class End(Exception):
     pass
 
@@ -390,11 +394,8 @@ def test_a_loss_with_other_settings_is_another_loss(
 
 
 def test_what_trains_is_a_setting_too(tmp_path: Path) -> None:
-    def split(model: Any) -> list[list[nn.Parameter]]:
-        return [list(model[:2].parameters()), list(model[2:].parameters())]
-
-    fit(make(tmp_path, splitter=split))
-    found = told(lambda: fit(make(tmp_path, splitter=split).freeze()))
+    fit(make(tmp_path, splitter=halves))
+    found = told(lambda: fit(make(tmp_path, splitter=halves).freeze()))
     counts = r"model\.trained: 4 tensors, [0-9a-f]{16} there, 2 tensors, [0-9a-f]{16} here"
     assert re.search(f"What differs: {counts}", found)
 
@@ -434,6 +435,61 @@ def test_a_fit_after_other_fits_goes_on_after_the_same_fits(tmp_path: Path) -> N
     assert same(learn, whole)
     assert rows(learn.history)[1:] == expected
     assert len(learn.history) == 3
+
+
+def interrupted(folder: Path, *, batch: int = 6) -> Learner:
+    """A learner after Ctrl-C in its second epoch, as a cell of a notebook leaves it."""
+    learn = make(folder)
+    fit(learn, checkpoint=None, epochs=1)
+    with pytest.raises(End):
+        fit(learn, At("after_batch", 4 + batch), every_steps=1)
+    return learn
+
+
+def test_the_learner_that_was_interrupted_goes_on_when_its_cell_is_run_again(
+    tmp_path: Path,
+) -> None:
+    whole = make(tmp_path)
+    fit(whole, checkpoint=None, epochs=1)
+    fit(whole, checkpoint=None)
+    learn = interrupted(tmp_path)
+    assert len(learn.history) == 2
+    again = fit(learn, every_steps=1)
+    assert same(learn, whole)
+    assert rows(learn.history) == rows(whole.history)
+    assert rows(again) == rows(whole.history)[1:]
+    assert learn.fingerprint() == whole.fingerprint()
+
+
+def test_a_fine_tune_that_was_interrupted_goes_on_in_the_same_learner(tmp_path: Path) -> None:
+    def tune(learn: Learner, **options: Any) -> None:
+        learn.fine_tune(2, progress=False, **options)
+
+    whole, learn = make(tmp_path, splitter=halves), make(tmp_path, splitter=halves)
+    tune(whole)
+    with pytest.raises(End):
+        tune(learn, checkpoint="run", callbacks=At("after_batch", 9))
+    tune(learn, checkpoint="run")
+    assert same(learn, whole)
+    assert rows(learn.history) == rows(whole.history)
+
+
+def test_it_goes_on_only_where_nothing_was_trained_since(tmp_path: Path) -> None:
+    learn = interrupted(tmp_path)
+    fit(learn, checkpoint=None, epochs=1)
+    counts = "start.epochs: 1 there, 3 here; start.batches: 4 there, 14 here"
+    assert counts in told(lambda: fit(learn, every_steps=1))
+    assert "start.epochs: 1 there, 3 here" in told(lambda: fit(learn, every_steps=1))
+
+
+def test_a_learner_that_is_refused_stays_where_it_was(tmp_path: Path) -> None:
+    learn = interrupted(tmp_path)
+    before = rows(learn.history)
+    assert "schedule.epochs: 2 there, 3 here" in told(lambda: fit(learn, epochs=3))
+    with pytest.raises(ValueError, match="accumulate"):
+        learn.fit(2, 0.05, checkpoint="run", accumulate=0, progress=False)
+    assert rows(learn.history) == before
+    assert len(fit(learn, every_steps=1)) == 2
 
 
 def test_callbacks_that_look_on_may_come_and_go(tmp_path: Path) -> None:

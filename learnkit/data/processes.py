@@ -9,6 +9,7 @@ come. Knows batches by their keys only.
 
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -114,7 +115,8 @@ class _Watched(_MultiProcessingDataLoaderIter):
         while True:
             try:
                 there, data = self._try_get_data(_POLL)  # type: ignore[no-untyped-call]
-            except RuntimeError:
+            except (RuntimeError, EOFError, OSError):
+                wait_for_death(self)
                 if died := self.dead():
                     raise DiedError(f"{died} {_ADVICE}") from None
                 raise
@@ -156,6 +158,22 @@ def how_it_ended(pid: int, code: int) -> str:
     name = known.get(-code, f"signal {-code}")
     why = _WHY.get(name, "as happens when a library in C fails")
     return f"Process {pid}, which fetches samples, was killed by {name}, {why}"
+
+
+def wait_for_death(running: Any) -> int | None:
+    """Return the number of a process that ended or does within two seconds, else None.
+
+    A process that dies breaks its connections some moments before the system says that it ended,
+    and a batch that it gave may still be on its way through them.
+    """
+    by = time.monotonic() + _GRACE
+    workers = getattr(running, "_workers", ())
+    while workers and time.monotonic() < by:
+        for worker in workers:
+            if not worker.is_alive():
+                return int(worker.pid)
+        time.sleep(0.02)
+    return None
 
 
 def drop_dead(dl: DataLoader[Any]) -> None:

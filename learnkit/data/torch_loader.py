@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from learnkit.data.fetch import kept_globals, seed_globals
 from learnkit.data.identity import dataset_digest, dataset_name
-from learnkit.data.processes import drop_dead
+from learnkit.data.processes import drop_dead, wait_for_death
 from learnkit.errors import DataError
 from learnkit.randomness import key_of
 from learnkit.types import Batch, Identity, Loaded
@@ -130,6 +130,10 @@ class TorchLoader:
                 batch = next(iterator)
             except StopIteration:
                 return None
+            except (EOFError, OSError):  # of the dataset, or of the connection to a dead process
+                if (pid := wait_for_death(iterator)) is None:
+                    raise
+                raise RuntimeError(f"DataLoader worker (pid {pid}) exited unexpectedly") from None
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             found = type(batch).__name__
             size = f" of {len(batch)}" if isinstance(batch, tuple | list) else ""

@@ -18,6 +18,7 @@ from learnkit.data import disk_cache
 from learnkit.data.cache import packed, unpacked
 from learnkit.data.disk_cache import DiskCache, cache_files, make_room, path_of
 from learnkit.data.pixels import RGB
+from tests.in_time import SECONDS
 
 N = 6
 HEADER, TABLE = 512, 32 * N
@@ -229,7 +230,7 @@ def test_two_processes_fill_it_at_once_and_nothing_is_written_twice(tmp_path: Pa
     for process in both:
         go(process)
     for process in both:
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=SECONDS)
         assert (process.returncode, out) == (0, "done\n")
     cache = make(tmp_path, n=n)
     assert right(cache, n) == n
@@ -257,7 +258,7 @@ def test_a_process_that_is_killed_leaves_right_images_or_none(tmp_path: Path) ->
     go(process)
     assert [said(process), said(process)] == ["ready\n", "filling\n"]
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=SECONDS)
     assert right(fill(make(tmp_path))) == N  # the lock died with its owner
     assert right(make(tmp_path)) == N
 

@@ -112,6 +112,34 @@ def test_a_kill_from_outside_while_waiting_is_an_error() -> None:
     timer.join()
 
 
+def test_a_connection_that_breaks_before_its_process_counts_as_dead_is_a_death_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch may be on its way when the process that gave it ends."""
+
+    def broken(running: Any, timeout: float) -> Any:
+        threading.Timer(0.2, os.kill, [running._workers[0].pid, signal.SIGKILL]).start()
+        raise ConnectionResetError
+
+    monkeypatch.setattr(processes._Watched, "_try_get_data", broken)
+    with pytest.raises(DiedError, match="was killed by SIGKILL"):
+        list(pool(int).batches(PLAN, 0))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_connection_that_breaks_for_another_reason_is_an_error_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(running: Any, timeout: float) -> Any:
+        raise ConnectionResetError("no more sockets")
+
+    monkeypatch.setattr(processes, "_GRACE", 0.1)
+    monkeypatch.setattr(processes._Watched, "_try_get_data", broken)
+    with pytest.raises(ConnectionResetError, match="no more sockets"):
+        list(pool(int).batches(PLAN, 0))
+    assert multiprocessing.active_children() == []
+
+
 def test_a_death_is_raised_where_the_next_batch_is_asked_for_and_nowhere_else() -> None:
     """An exception amid an optimizer's step would leave a model that is neither old nor new."""
     batches = pool(sleeping).batches(PLAN, 0)

@@ -1,6 +1,7 @@
 import os
 import random
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from learnkit.data import processes
 from learnkit.data.torch_loader import TorchLoader
 from learnkit.errors import DataError
 from tests.in_time import in_time
@@ -126,6 +128,40 @@ def test_a_process_that_dies_is_an_error_and_the_next_pass_is_whole(
         assert [one.batch.y.tolist() for one in loader.batches(0)] == [
             [0, 1, 2, 3], [4, 5, 6, 7], [8, 9]
         ]  # fmt: skip
+
+
+def test_a_connection_that_breaks_before_its_process_counts_as_dead_is_a_death_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch may be on its way when the process that gave it ends."""
+
+    class Ends(Noisy):
+        def __getitem__(self, index: int) -> Any:
+            time.sleep(0.2)
+            os._exit(0)  # of which torch's own handler of signals says nothing
+
+    def broken(running: Any, timeout: float = 0) -> Any:
+        pids.append(running._workers[0].pid)
+        raise EOFError
+
+    pids: list[int] = []
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter, "_try_get_data", broken)
+    with in_time(), pytest.raises(RuntimeError) as caught:
+        list(TorchLoader(DataLoader(Ends(), 4, num_workers=1)).batches(0))
+    assert str(caught.value) == f"DataLoader worker (pid {pids[0]}) exited unexpectedly"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_reading_a_file_is_the_datasets_own(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Missing(Noisy):
+        def __getitem__(self, index: int) -> Any:
+            raise FileNotFoundError("no such photo")
+
+    monkeypatch.setattr(processes, "_GRACE", 0.1)
+    with in_time(), pytest.raises(FileNotFoundError, match="no such photo"):
+        list(TorchLoader(DataLoader(Missing(), 4, num_workers=workers)).batches(0))
 
 
 def test_a_dataloader_that_does_not_give_pairs_or_has_no_length_is_named() -> None:

@@ -98,15 +98,17 @@ def test_an_error_that_cannot_be_made_anew_still_brings_its_traceback() -> None:
     assert "raise Picky(1, 2)" in str(caught.value)
 
 
-def test_after_an_error_the_processes_end_at_once() -> None:
+def test_after_an_error_the_processes_have_ended_before_it_is_raised() -> None:
+    """Not when the garbage collector comes to it, which would take five seconds."""
     failing = pool(Failing())
-    with pytest.raises(RuntimeError):
-        list(failing.batches(PLAN.batches(0), 0))
-    began = time.perf_counter()
-    gc.collect()
-    assert failing._staying is None
-    assert multiprocessing.active_children() == []
-    assert time.perf_counter() - began < 4.0
+    gc.disable()
+    try:
+        with pytest.raises(RuntimeError):
+            list(failing.batches(PLAN.batches(0), 0))
+        assert failing._staying is None
+        assert multiprocessing.active_children() == []
+    finally:
+        gc.enable()
 
 
 def test_nothing_in_time_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
