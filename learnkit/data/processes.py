@@ -201,6 +201,8 @@ def end_processes(running: Any) -> None:
         running._shutdown_workers()
     finally:
         killer.cancel()
+        with suppress(RuntimeError):  # it was not started
+            killer.join()
 
 
 def _kill(workers: Sequence[Any]) -> None:

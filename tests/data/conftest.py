@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.children import Children, new_children
+
 Ranges = tuple[str | None, str | None]  # the request's Range and If-Range
 
 
@@ -137,3 +139,9 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def children() -> Children:
+    """A function that lists the processes that this test has started and that live."""
+    return new_children()

@@ -1,5 +1,4 @@
 import gc
-import multiprocessing
 import os
 import signal
 import time
@@ -14,6 +13,7 @@ from learnkit.data.fetch import KeyedDataset
 from learnkit.data.order import EpochPlan
 from learnkit.data.processes import DiedError, StalledError
 from learnkit.data.worker_pool import WorkerPool
+from tests.children import Children
 
 PLAN = EpochPlan(10, 4, seed=3, shuffle=True)
 
@@ -83,13 +83,15 @@ def test_two_passes_at_once_do_not_mix() -> None:
     assert facts(many.batches(PLAN.batches(1), 1)) == expected[1]
 
 
-def test_a_process_that_dies_is_an_error_and_the_next_pass_starts_others() -> None:
+def test_a_process_that_dies_is_an_error_and_the_next_pass_starts_others(
+    children: Children,
+) -> None:
     deadly = pool(Deadly())
     for _ in range(2):
         with pytest.raises(DiedError, match="was killed by SIGKILL") as caught:
             list(deadly.batches(PLAN.batches(0), 0))
         assert getattr(caught.value, "__notes__", []) == []
-        assert multiprocessing.active_children() == []
+        assert children() == []
 
 
 def test_an_error_that_cannot_be_made_anew_still_brings_its_traceback() -> None:
@@ -98,7 +100,7 @@ def test_an_error_that_cannot_be_made_anew_still_brings_its_traceback() -> None:
     assert "raise Picky(1, 2)" in str(caught.value)
 
 
-def test_after_an_error_the_processes_have_ended_before_it_is_raised() -> None:
+def test_after_an_error_the_processes_have_ended_before_it_is_raised(children: Children) -> None:
     """Not when the garbage collector comes to it, which would take five seconds."""
     failing = pool(Failing())
     gc.disable()
@@ -106,7 +108,7 @@ def test_after_an_error_the_processes_have_ended_before_it_is_raised() -> None:
         with pytest.raises(RuntimeError):
             list(failing.batches(PLAN.batches(0), 0))
         assert failing._staying is None
-        assert multiprocessing.active_children() == []
+        assert children() == []
     finally:
         gc.enable()
 
@@ -119,12 +121,12 @@ def test_nothing_in_time_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch)
     assert (stalling.has_given, stalling._staying) == (False, None)
 
 
-def test_processes_that_died_with_nothing_to_do_are_replaced() -> None:
+def test_processes_that_died_with_nothing_to_do_are_replaced(children: Children) -> None:
     staying = pool(Drawn(), 2)
     expected = [facts(pool(Drawn()).batches(PLAN.batches(epoch), epoch)) for epoch in (0, 1)]
     assert facts(staying.batches(PLAN.batches(0), 0)) == expected[0]
     assert staying.has_given
-    before = multiprocessing.active_children()
+    before = children()
     (pid, _) = sorted(each.pid or 0 for each in before)
     os.kill(pid, signal.SIGKILL)
     for each in before:
@@ -137,12 +139,12 @@ def test_processes_that_died_with_nothing_to_do_are_replaced() -> None:
         "memory runs out: fewer num_workers or a smaller batch_size take less of it. No batch was "
         "waited for, so nothing is lost; others are started."
     ]
-    after = {each.pid for each in multiprocessing.active_children()}
+    after = {each.pid for each in children()}
     assert after.isdisjoint(each.pid for each in before)
 
 
 def test_after_ctrl_c_in_the_caller_the_next_pass_is_as_good(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, children: Children
 ) -> None:
     expected = facts(pool(Drawn()).batches(PLAN.batches(0), 0))
     staying = pool(Drawn())
@@ -150,7 +152,7 @@ def test_after_ctrl_c_in_the_caller_the_next_pass_is_as_good(
     next(batches)
     with pytest.raises(KeyboardInterrupt):
         batches.throw(KeyboardInterrupt)
-    assert multiprocessing.active_children() == []
+    assert children() == []
     assert facts(staying.batches(PLAN.batches(0), 0)) == expected
 
 
