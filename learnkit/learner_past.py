@@ -72,7 +72,7 @@ class LearnerPast(LearnerFit):
         last, seen = self._last_fit("replay"), self._seen.batches_seen
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < seen:
             raise ValueError(f"replay: steps run from 0 to {seen - 1}; got {step!r}.")
-        folder = last.folder if checkpoint is None else self.path / checkpoint
+        folder = self._past_folder(checkpoint)
         stored = None if folder is None else RunFolder(folder).before(step)
         capture = Capture(step)
         here = take(self._running(last.callbacks), "epoch")
@@ -101,12 +101,12 @@ class LearnerPast(LearnerFit):
         """
         from learnkit.runs.folder import RunFolder
 
-        given = self._last.folder if checkpoint is None and self._last else checkpoint
-        if given is None:
+        path = self._past_folder(checkpoint)
+        if path is None:
             raise CheckpointError(
                 "rewind needs the checkpoints of a fit: learn.rewind(3, checkpoint='runs/x')."
             )
-        folder = RunFolder(self.path / given)
+        folder = RunFolder(path)
         found = folder.at(epoch)
         if found is None and isinstance(epoch, int):
             found = self._trained_again(folder, epoch)
@@ -128,6 +128,12 @@ class LearnerPast(LearnerFit):
         from learnkit.runs.diff import diff_runs
 
         return diff_runs(self.path / a, self.path / b)
+
+    def _past_folder(self, given: str | PathLike[str] | None) -> Path | None:
+        """Return the folder to look back into: the one given, or the last fit's, if it had one."""
+        if given is not None:
+            return self.path / given
+        return None if self._last is None else self._last.folder
 
     def _last_fit(self, what: str) -> LastFit:
         if self._last is None:

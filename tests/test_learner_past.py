@@ -480,6 +480,16 @@ def test_a_learner_goes_back_to_a_checkpoint_by_its_name(tmp_path: Path) -> None
     assert (len(learn.history), learn._seen.batches_seen) == (1, 6)
 
 
+def test_a_learner_with_a_relative_path_goes_back_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    learn = make(Path("models"))
+    fit(learn, checkpoint="run")
+    assert len(learn.rewind(2).history) == 2
+    assert len(learn.rewind(2, checkpoint="run").history) == 2
+
+
 def test_another_learner_goes_back_there_too(tmp_path: Path) -> None:
     ends = Weights()
     fit(make(tmp_path), ends, checkpoint=Checkpoints("run", keep=None))
