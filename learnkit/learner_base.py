@@ -52,7 +52,6 @@ Splitter: TypeAlias = Callable[[nn.Module], LayerGroups]
 
 DEFAULT_LR = 3e-3
 DEFAULT_DECAY = 1e-2
-FEW_POINTS = 10  # on a rate curve
 
 
 class LearnerBase:

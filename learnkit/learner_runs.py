@@ -1,9 +1,10 @@
 """How a learner calls the loop: one fit, with checkpoints or without, and the sweep of rates."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -53,7 +54,7 @@ class LearnerRuns(LearnerBase):
     _last: LastFit | None = None
     _branch: str | None = None  # the checkpoint that the next fit starts from
     _cut_at: int | None = None  # batches seen when a fit with checkpoints was interrupted
-    _folders: frozenset[Path] = frozenset()  # whose checkpoints this learner has written
+    _began: Mapping[Path, tuple[Progress, History]] = MappingProxyType({})  # by their folders
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the data's index, the weights and the settings, as hexadecimal.
@@ -80,8 +81,8 @@ class LearnerRuns(LearnerBase):
         try:
             return self._train(plan, callbacks, progress, save)
         except BaseException:
-            if begins is not None and (self._last is None or self._last.plan is not plan):
-                self._seen, self.history, self._cut_at = kept  # it was refused
+            if self._last is None or self._last.plan is not plan:  # it was refused
+                self._seen, self.history, self._cut_at = kept
             raise
 
     def _beginning(self, save: SavePlan) -> tuple[Progress, History] | None:
@@ -90,14 +91,11 @@ class LearnerRuns(LearnerBase):
 
         folder = self.path / save.where.folder
         here = self._branch is None and self._cut_at == self._seen.batches_seen
-        if save.resume == "never" or not here or folder not in self._folders:
+        began = self._began.get(folder)
+        if save.resume == "never" or not here or began is None or not RunFolder(folder).names():
             return None
-        found = RunFolder(folder).newest()
-        if found is None:
-            return None
-        start = found.head["identity"]
-        seen = Progress(epochs_before=start["start.epochs"], batches_seen=start["start.batches"])
-        return seen, History(found.head.get("earlier", []))
+        seen, history = began
+        return replace(seen), history
 
     def _train(
         self,
@@ -161,9 +159,10 @@ class LearnerRuns(LearnerBase):
         identity |= callbacks_identity(callbacks)
 
         folder = self.path / save.where.folder
+        began = replace(self._seen), self.history
 
         def begins() -> None:
-            self._last, self._folders = last, self._folders | {folder}
+            self._last, self._began = last, {**self._began, folder: began}
 
         fit = SavedFit(
             parts,

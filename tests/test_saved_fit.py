@@ -488,6 +488,10 @@ def test_a_learner_that_is_refused_stays_where_it_was(tmp_path: Path) -> None:
     assert "schedule.epochs: 2 there, 3 here" in told(lambda: fit(learn, epochs=3))
     with pytest.raises(ValueError, match="accumulate"):
         learn.fit(2, 0.05, checkpoint="run", accumulate=0, progress=False)
+    with pytest.raises(ValueError, match="accumulate"):
+        learn.fit(2, 0.05, checkpoint="another", accumulate=0, progress=False)
+    with pytest.raises(ValueError, match="learning rates must be"):
+        fit(learn, checkpoint="another", lr=-1.0)
     assert rows(learn.history) == before
     assert len(fit(learn, every_steps=1)) == 2
 

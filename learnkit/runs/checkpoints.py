@@ -1,6 +1,6 @@
 """Where the checkpoints of a fit go, and which of them stay."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -102,13 +102,7 @@ def save_plan(
     if checkpoint is None:
         return None
     given = checkpoint if isinstance(checkpoint, Checkpoints) else Checkpoints(checkpoint)
-    where = Checkpoints(
-        Path(given.folder) / below,
-        keep=given.keep,
-        monitor=given.monitor,
-        mode=given.mode,
-        background=given.background,
-    )
+    where = replace(given, folder=Path(given.folder) / below)
     return SavePlan(
         where=where, resume=resume, every_minutes=every_minutes, every_steps=every_steps
     )
