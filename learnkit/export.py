@@ -78,7 +78,8 @@ def read_export(
     folder = recovered(folder)
     card = parse_card(_card_bytes(folder), folder / CARD)
     model = None if builder is None else _call(builder)
-    tensors = _read_weights(folder / WEIGHTS, model or _outline(card, folder), card.sha256)
+    outline = _outline(card, folder) if model is None else model
+    tensors = _read_weights(folder / WEIGHTS, outline, card.sha256)
     if model is None:
         model = build_from_spec(card.spec)
     try:

@@ -209,6 +209,17 @@ def test_a_model_of_ones_own_needs_its_builder(exported: tuple[Learner, Path]) -
     assert loaded.classes == ("cat", "dog")
 
 
+class Empty(Mine):
+    """Has a length, and it is 0, as an ensemble to which nothing was added."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_model_that_counts_as_false_is_a_model(exported: tuple[Learner, Path]) -> None:
+    assert load_learner(exported[1], builder=Empty, device="cpu").classes == ("cat", "dog")
+
+
 def test_a_builder_of_another_model_is_refused(exported: tuple[Learner, Path]) -> None:
     _, folder = exported
     assert told(lambda: load_learner(folder, builder=lambda: nn.Linear(4, 2))) == (

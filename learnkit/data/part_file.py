@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from learnkit.regular_file import read_regular
+
 _MAX_FACTS: Final = 10_000  # bytes
 
 
@@ -60,7 +62,7 @@ class PartFile:
     def version(self) -> Version:
         """Return what is known of the file that the part is of."""
         try:
-            raw = json.loads(self._facts.read_bytes()[:_MAX_FACTS])
+            raw = json.loads(read_regular(self._facts, max_bytes=_MAX_FACTS))
             found = Version(raw["url"], raw["etag"], raw["modified"], raw["length"])
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return Version(self._url)

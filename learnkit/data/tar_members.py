@@ -16,6 +16,7 @@ _MAX_EXTENDED: Final = 1 << 20  # bytes of one extended header; a path has at mo
 _PAX: Final = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
 _LONG: Final = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _FILES: Final = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+_SPARSE: Final = "GNU.sparse."  # keywords of a sparse file begin with it
 _CHUNK: Final = 1 << 20
 
 
@@ -62,8 +63,7 @@ def _next_header(stream: Content) -> tarfile.TarInfo | None:
 def _check_kind(header: tarfile.TarInfo, facts: dict[str, str], name: str, archive: str) -> None:
     if header.issym() or header.islnk():
         raise refused(archive, name, "is a link")
-    sparse = any(key.startswith("GNU.sparse.") for key in facts)
-    if sparse or not (header.type in _FILES or header.isdir()):
+    if _SPARSE in facts or not (header.type in _FILES or header.isdir()):
         raise refused(archive, name, "is no plain file")
 
 
@@ -88,7 +88,10 @@ def _extended(stream: Content, header: tarfile.TarInfo) -> dict[str, str]:
         return {}
     if header.type == tarfile.GNUTYPE_LONGNAME:
         return {"path": _text(data.partition(b"\0")[0])}
-    return dict(_records(data))
+    # of no more than is used: every member's facts begin with what is said of all
+    found = dict(_records(data))
+    used = {name: found[name] for name in ("path", "size") if name in found}
+    return used | ({_SPARSE: ""} if any(name.startswith(_SPARSE) for name in found) else {})
 
 
 def _records(data: bytes) -> Iterator[tuple[str, str]]:

@@ -70,7 +70,8 @@ class WorkerPool:
                 error.add_note(_NOTE)
             raise error from None
         finally:
-            self._busy = not staying
+            if staying:
+                self._busy = False
 
     def _stayed(self) -> WatchedLoader:
         """Return the processes that stay, new ones where one died since the last epoch."""

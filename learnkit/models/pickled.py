@@ -21,7 +21,9 @@ from learnkit.regular_file import open_regular
 
 # The part of a file that names its tensors: 50 kB in a resnet's; 80 times as much in memory.
 MAX_PICKLE: Final = 4 << 20
-_TOO_LONG: Final = f"has more than {MAX_PICKLE >> 20} MiB besides its tensors, so it was not read."
+_NOT_READ: Final = "so it was not read."
+_TOO_LONG: Final = f"has more than {MAX_PICKLE >> 20} MiB besides its tensors, {_NOT_READ}"
+_ENDS: Final = 56 + 20 + 22  # bytes of what may follow the directory: APPNOTE 6.3.10, 4.3.14 to 16
 _OLD_PICKLES: Final = 5  # before the tensors, in the form without records
 _SAVE_AGAIN: Final = "Save the tensors alone with torch.save(model.state_dict(), path)."
 # The readers check little before they follow the bytes, so noise fails in many ways.
@@ -68,24 +70,54 @@ def damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def _refusal_of_zip(file: BinaryIO) -> str | None:
+    if not _has_one_directory(file):
+        return "holds more than its directory lists, which torch.save never writes, " + _NOT_READ
     with zipfile.ZipFile(file) as records:
         infos = records.infolist()
         refused = _refusal_of_records(infos)
-        named = [info for info in infos if info.filename.partition("/")[2] == "data.pkl"]
-        for info in named if refused is None else ():
+        for info in _pickles(infos) if refused is None else ():
             refused = refused or _refusal_of_pickles(records.read(info), 1)
     return refused
 
 
+def _has_one_directory(file: BinaryIO) -> bool:
+    """Say whether every reader of zip files finds the same directory: one that ends the file.
+
+    Python's looks for it right before its end mark, torch's where that mark says it is.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _ENDS))
+    tail = file.read().rjust(_ENDS, b"\0")
+    if tail[-22:-18] != b"PK\5\6" or tail[-2:] != b"\0\0":
+        return False
+    length, offset = struct.unpack_from("<LL", tail, _ENDS - 22 + 12)
+    end = size - 22
+    if tail[-42:-38] == b"PK\6\7":  # numbers of 64 bits stand before it
+        (mark,) = struct.unpack_from("<Q", tail, _ENDS - 42 + 8)
+        length, offset = struct.unpack_from("<QQ", tail, 40)
+        end = size - _ENDS
+        if mark != end:
+            return False
+    return bool(offset + length == end)
+
+
 def _refusal_of_records(infos: list[zipfile.ZipInfo]) -> str | None:
-    inner = {info.filename.partition("/")[2]: info for info in infos}
-    if "constants.pkl" in inner:
-        return "is a TorchScript program, and running it could do anything, so it was not read."
+    if any(_inner(info) == "constants.pkl" for info in infos):
+        return "is a TorchScript program, and running it could do anything, " + _NOT_READ
     if any(i.compress_type != zipfile.ZIP_STORED or i.file_size != i.compress_size for i in infos):
-        return "holds packed records, which torch.save never writes, so it was not read."
-    if any(i.file_size > MAX_PICKLE for i in infos if i.filename.endswith("/data.pkl")):
+        return "holds packed records, which torch.save never writes, " + _NOT_READ
+    if any(info.file_size > MAX_PICKLE for info in _pickles(infos)):
         return _TOO_LONG
     return None
+
+
+def _pickles(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    return [info for info in infos if _inner(info) == "data.pkl"]
+
+
+def _inner(info: zipfile.ZipInfo) -> str:
+    """Return the name that torch knows a record by; its reader takes A for a."""
+    return info.orig_filename.partition("/")[2].lower()
 
 
 def _refusal_of_other(file: BinaryIO) -> str | None:

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,21 @@ def test_an_extended_header_is_for_one_member_and_a_global_one_for_all() -> None
         + bytes(1024)
     )
     assert members(data) == [("long", b"123"), ("other", b"1")]
+
+
+def test_of_extended_headers_no_more_is_kept_than_is_used() -> None:
+    """They may be many, and what is said of all members is looked at for each of them."""
+    many = [record(b"SCHILY.%d" % i, b"x" * 90_000) for i in range(10)]
+    headers = [
+        pax(*(r.replace(b"SCHILY", b"S%05d" % i) for r in many), kind=b"g") for i in range(20)
+    ]
+    data = b"".join(headers) + header("a", 1) + padded(b"1") + bytes(1024)
+    tracemalloc.start()
+    try:
+        assert members(data) == [("a", b"1")]
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20  # of 18 MB, and one header at a time
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_comes_after_the_end_mark_is_read_but_not_given() -> None:

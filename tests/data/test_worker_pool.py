@@ -83,6 +83,19 @@ def test_two_passes_at_once_do_not_mix() -> None:
     assert facts(many.batches(PLAN.batches(1), 1)) == expected[1]
 
 
+def test_the_processes_stay_also_when_a_pass_beside_theirs_ends_last() -> None:
+    many = pool(Drawn())
+    first, second = (many.batches(PLAN.batches(epoch), epoch) for epoch in (0, 1))
+    before = {int(pid) for pid in next(first).batch.y}
+    next(second)
+    list(first), list(second)
+    for epoch in (2, 3):
+        after = {
+            int(pid) for one in many.batches(PLAN.batches(epoch), epoch) for pid in one.batch.y
+        }
+        assert after == before
+
+
 def test_a_process_that_dies_is_an_error_and_the_next_pass_starts_others(
     children: Children,
 ) -> None:

@@ -73,6 +73,17 @@ def test_the_forged_pickle_is_one_that_is_read(tmp_path: Path) -> None:
     torch.testing.assert_close(read_state_dict(path)["w"], torch.zeros(4))
 
 
+def test_a_file_with_numbers_of_64_bits_is_read(tmp_path: Path) -> None:
+    """As of more than 4 GiB."""
+    path = records(tmp_path / "w.pth", {"data.pkl": tensor(4, (4,)), "data/0": bytes(16)})
+    whole = path.read_bytes()
+    n, _, size, at = struct.unpack_from("<HHLL", whole, len(whole) - 14)
+    end = struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, n, n, size, at)
+    mark = struct.pack("<4sLQL", b"PK\6\7", 0, len(whole) - 22, 1)
+    path.write_bytes(whole[:-22] + end + mark + whole[-22:])
+    torch.testing.assert_close(read_state_dict(path)["w"], torch.zeros(4))
+
+
 def touch_marker(path: str) -> None:
     Path(path).touch()
 
@@ -195,6 +206,37 @@ def heavy_key(path: Path) -> Path:
     return records(path, {"data.pkl": data})
 
 
+def heavy_key_in_capitals(path: Path) -> Path:
+    """torch finds a record whatever the case of its name."""
+    heavy_key(path)
+    path.write_bytes(path.read_bytes().replace(b"data.pkl", b"DATA.PKL"))
+    return path
+
+
+def two_directories(path: Path) -> Path:
+    """Python's reader takes the last one, torch's the one that the end mark says."""
+    harmful = heavy_key(path).read_bytes()
+    harmless = records(path, {"data.pkl": tensor(4, (4,)), "data/0": bytes(16)}).read_bytes()
+    (at,) = struct.unpack_from("<L", harmful, len(harmful) - 6)
+    path.write_bytes(harmful[:-22] + harmless[:-6] + struct.pack("<LH", at, 0))
+    return path
+
+
+def two_directories_of_64_bits(path: Path) -> Path:
+    whole = heavy_key(path).read_bytes()
+    size, at = struct.unpack_from("<LL", whole, len(whole) - 10)
+    end = struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 3, 3, size, at)
+    mark = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
+    path.write_bytes(whole[:-22] + end + mark + whole[-22:])
+    return path
+
+
+def with_a_comment(path: Path) -> Path:
+    heavy_key(path)
+    path.write_bytes(path.read_bytes()[:-2] + b"\2\0hi")
+    return path
+
+
 def deep_key(path: Path) -> Path:
     """Hashing it would end the process."""
     return records(path, {"data.pkl": b"\x80\x02})" + b"\x85" * (1 << 20) + b"K\x01s."})
@@ -217,7 +259,15 @@ def long_pickle_of_the_old_form(path: Path) -> Path:
 
 
 WITHOUT_END = f"holds values in values without end, so it was not read. {AGAIN}"
+TWICE = (
+    "holds more than its directory lists, which torch.save never writes, so it was not read. "
+    f"{AGAIN}"
+)
 REFUSED: dict[Callable[[Path], Path], str] = {
+    two_directories: TWICE,
+    two_directories_of_64_bits: TWICE,
+    with_a_comment: TWICE,
+    heavy_key_in_capitals: WITHOUT_END,
     packed_bomb: PACKED,
     packed_pickle: PACKED,
     long_pickle: f"has more than 4 MiB besides its tensors, so it was not read. {AGAIN}",

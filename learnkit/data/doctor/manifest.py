@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from learnkit.errors import CheckpointError, DataError
 from learnkit.files import write_file
+from learnkit.regular_file import open_regular, size_of
 from learnkit.version import __version__
 
 State: TypeAlias = Literal["moving", "aside", "left", "back", "gone"]
@@ -68,9 +69,10 @@ def read_manifest(folder: Path) -> list[Entry]:
     """
     path = folder / NAME
     try:
-        if path.stat().st_size > _LARGEST:
-            raise DataError(f"{path} is larger than {_LARGEST >> 20} MiB; it was not read.")
-        document = json.loads(path.read_bytes())
+        with open_regular(path) as file:
+            if size_of(file) > _LARGEST:
+                raise DataError(f"{path} is larger than {_LARGEST >> 20} MiB; it was not read.")
+            document = json.loads(file.read(_LARGEST))
         number, files = document["format"], list(document["files"])
         if number != FORMAT:
             raise DataError(f"{path} has format {number}; this learnkit reads format {FORMAT}.")

@@ -1,11 +1,13 @@
 """The list in a quarantine is read with suspicion."""
 
 import json
+import os
 
 import pytest
 
 from learnkit.data.doctor.manifest import NAME, Entry, check_inside, read_manifest, write_manifest
 from learnkit.errors import DataError
+from tests.in_time import in_time
 
 ENTRY = Entry(
     source="train/cat/1.jpg",
@@ -122,6 +124,14 @@ def test_a_missing_list_is_named(tmp_path):
     with pytest.raises(DataError) as caught:
         read_manifest(tmp_path)
     assert str(caught.value) == f"{tmp_path / NAME} cannot be read: No such file or directory."
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_nothing_waits_for_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / NAME)
+    with in_time(), pytest.raises(DataError) as caught:
+        read_manifest(tmp_path)
+    assert str(caught.value) == f"{tmp_path / NAME} cannot be read: it is a pipe, not a file."
 
 
 def test_a_list_that_cannot_be_written_leaves_the_old_one(written, monkeypatch):
