@@ -88,8 +88,18 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, toy_place):
 def test_the_pages_have_python_to_run():
     counts = {page.name: len(python_blocks(page)) for page in PAGES}
     assert counts["README.md"] >= 4
-    for name in ("callbacks.md", "cli.md", "data.md", "export.md", "models.md", "speed.md"):
-        assert counts[name] >= 1, name
+    for name in (
+        "callbacks",
+        "checks",
+        "cli",
+        "data",
+        "doctor",
+        "export",
+        "models",
+        "resume",
+        "speed",
+    ):
+        assert counts[f"{name}.md"] >= 1, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

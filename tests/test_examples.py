@@ -55,6 +55,15 @@ def test_five_lines_take_the_packaged_weights_by_default(few_photos, tmp_path, m
     assert (tmp_path / "traffic-model" / "model.json").is_file()
 
 
+def test_a_training_that_is_finished_returns_at_once(tmp_path, monkeypatch, capsys):
+    module = load("resume", monkeypatch)
+    first = module.main(tmp_path / "runs", epochs=1, size=32)
+    assert list(module.main(tmp_path / "runs", epochs=1, size=32)) == list(first)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("fingerprint")]
+    assert len(said) == 2
+    assert len(set(said)) == 1
+
+
 @pytest.mark.filterwarnings("ignore:There are fewer training samples")
 def test_the_callback_adds_a_column(few_photos, monkeypatch):
     history = load("callback", monkeypatch).main(few_photos, **SMALL, weights=None)
