@@ -27,6 +27,7 @@ class RunDiff:
         compared: how many steps both runs have.
         weights: the tensors of the newest checkpoints that are not the same, where both are after
             the same number of batches; None where they are not.
+        rates: the learning rates of that step, in both runs; None where they are the same.
     """
 
     settings: tuple[str, ...]
@@ -35,6 +36,7 @@ class RunDiff:
     losses: tuple[float, float] | None
     compared: int
     weights: tuple[str, ...] | None
+    rates: tuple[float, float] | None = None
 
     @property
     def same(self) -> bool:
@@ -47,7 +49,9 @@ class RunDiff:
             lines.append(f"the losses of all {self.compared} steps that both have are the same")
         else:
             a, b = self.losses
-            lines.append(f"they part at step {self.step}, in epoch {self.epoch}: loss {a!r}, {b!r}")
+            line = f"they part at step {self.step}, in epoch {self.epoch}: loss {a!r}, {b!r}"
+            rates = "" if self.rates is None else "; learning rate {!r}, {!r}".format(*self.rates)
+            lines.append(line + rates)
         if self.weights:
             first, *more = self.weights
             lines.append(
@@ -67,13 +71,18 @@ def diff_runs(a: Path, b: Path) -> RunDiff:
     compared = min(len(record) for record in records)
     pairs = zip(records[0], records[1], strict=False)
     step = next((i for i, (x, y) in enumerate(pairs) if not _same(x, y)), None)
+    losses = rates = None
+    if step is not None:
+        (loss, rate), (loss_there, rate_there) = (record[step] for record in records)
+        losses, rates = (loss, loss_there), None if rate == rate_there else (rate, rate_there)
     return RunDiff(
         settings=tuple(differences(one.head.get("identity", {}), other.head.get("identity", {}))),
         step=step,
         epoch=None if step is None else _epoch_of(step, one),
-        losses=None if step is None else (records[0][step][0], records[1][step][0]),
+        losses=losses,
         compared=compared,
         weights=_weights(one, other),
+        rates=rates,
     )
 
 

@@ -113,6 +113,10 @@ def test_another_rate_is_another_step(
     monkeypatch.setattr(RunFolder, "newest", newest_or(moment, two))
     found = diff_runs(one, two)
     assert (found.step, found.losses) == (2, (0.3, 0.3))
+    assert found.rates == (0.1, 0.2)
+    assert str(found).splitlines()[0] == (
+        "they part at step 2, in epoch 2: loss 0.3, 0.3; learning rate 0.1, 0.2"
+    )
 
 
 def newest_or(moment: Any, path: Path) -> Any:
