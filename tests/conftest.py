@@ -1,6 +1,8 @@
 """Fixtures that many tests share: tiny photos drawn on the spot, and the real ones if present."""
 
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,20 @@ settings.load_profile("learnkit")
 MakePhoto = Callable[..., Path]
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 180, 60), "red": (210, 50, 40)}
+
+
+@pytest.fixture
+def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a power cut leaves is not looked at, and waiting for the disk takes long."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def no_checks() -> Iterator[None]:
+    """What looks like a mistake in small fits is not looked at."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="check ")
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -17,11 +17,7 @@ from learnkit.errors import CheckpointError
 from learnkit.runs.checkpoints import Checkpoints
 from learnkit.runs.folder import BEST, Mark, RunFolder
 
-
-@pytest.fixture(autouse=True)
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power cut leaves is not looked at here, and waiting for the disk takes long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_flushing")
 
 
 @pytest.fixture

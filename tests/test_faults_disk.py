@@ -22,10 +22,7 @@ NO_SPACE = os.strerror(errno.ENOSPC)
 BEFORE_TRAINING = ("probe", "lock", "start")  # of a fit that cannot be saved at all
 
 
-@pytest.fixture(autouse=True)
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power cut leaves is not looked at here, and waiting for the disk takes long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_flushing")
 
 
 def fit(learn: Learner, runs: Path, *, background: bool = True) -> list[str]:

@@ -26,12 +26,7 @@ from learnkit.state import State
 N, SIZE = 20, 4  # samples, and samples a batch: five batches an epoch
 
 
-@pytest.fixture(autouse=True)
-def no_checks() -> Iterator[None]:
-    """What looks like a mistake in such small fits is not looked at here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="check ")
-        yield
+pytestmark = pytest.mark.usefixtures("no_checks")
 
 
 class Poisoned(nn.Module):
@@ -294,11 +289,6 @@ class Telling(Callback):
 
     def after_step(self, state: State) -> None:
         self.rates.append((state.progress.batches_seen - 1, round(state.lr, 6)))
-
-
-@pytest.fixture
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def rolled(

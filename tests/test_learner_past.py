@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +30,7 @@ from learnkit.types import Batch
 N, SIZE = 20, 5  # four batches an epoch
 
 
-@pytest.fixture(autouse=True)
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power cut leaves is not looked at here, and waiting for the disk takes long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.fixture(autouse=True)
-def no_checks() -> Iterator[None]:
-    """What looks like a mistake in such small fits is not looked at here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="check ")
-        yield
+pytestmark = pytest.mark.usefixtures("no_flushing", "no_checks")
 
 
 def bunch(seed: int = 0) -> DataBunch:

@@ -4,7 +4,6 @@ import math
 import traceback
 import warnings
 from collections import namedtuple
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,7 @@ from learnkit.types import Batch
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def no_checks() -> Iterator[None]:
-    """What looks like a mistake in such small fits is not looked at here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="check ")
-        yield
+pytestmark = pytest.mark.usefixtures("no_checks")
 
 
 def said(now: int, size: int) -> str:
@@ -451,12 +445,6 @@ def test_lbfgs_is_not_computed_in_parts() -> None:
     learn = learner(net(InForward(Full(3))), opt_func=torch.optim.LBFGS)
     with pytest.raises(torch.OutOfMemoryError):
         learn.fit(1, 0.1, progress=False)
-
-
-@pytest.fixture
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-    return iter(())
 
 
 def test_a_checkpoint_remembers_how_many_fit(tmp_path: Path, no_flushing: None) -> None:

@@ -74,7 +74,7 @@ def test_a_file_that_is_exchanged_for_a_pipe_meanwhile_does_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.mkfifo(tmp_path / "a")
-    check = regular_file._check
+    check = regular_file.check_regular
     looks = []
 
     def first_look_sees_a_file(path: Path, mode: int) -> None:
@@ -82,7 +82,7 @@ def test_a_file_that_is_exchanged_for_a_pipe_meanwhile_does_not_wait(
         if len(looks) > 1:
             check(path, mode)
 
-    monkeypatch.setattr(regular_file, "_check", first_look_sees_a_file)
+    monkeypatch.setattr(regular_file, "check_regular", first_look_sees_a_file)
     assert why(tmp_path / "a") == "it is a pipe, not a file"
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import math
-import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,11 +32,7 @@ from learnkit.state import SkipBatch, State
 from learnkit.types import Batch
 from learnkit.vision import cnn_learner
 
-
-@pytest.fixture(autouse=True)
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power cut leaves is not looked at here, and waiting for the disk takes long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_flushing")
 
 
 # ---------------------------------------------------------------- callbacks with a state

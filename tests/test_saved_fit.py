@@ -1,8 +1,6 @@
 """A fit with checkpoints: when it goes on, when it is done, and when it is another one."""
 
-import os
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,10 +30,7 @@ from learnkit.types import Loaded
 N, SIZE = 20, 5  # four batches an epoch
 
 
-@pytest.fixture(autouse=True)
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power cut leaves is not looked at here, and waiting for the disk takes long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_flushing", "no_checks")
 
 
 class Counting(DatasetLoader):
@@ -740,11 +735,3 @@ def test_an_optimizer_that_lacks_what_torch_adds_on_loading_goes_on(tmp_path: Pa
     with pytest.raises(End):
         two_fits(At("after_batch", 10))
     assert len(two_fits().history) == 4
-
-
-@pytest.fixture(autouse=True)
-def no_checks() -> Iterator[None]:
-    """What looks like a mistake in such small fits is not looked at here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="check ")
-        yield

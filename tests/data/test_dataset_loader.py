@@ -1,48 +1,23 @@
 import os
-import random
 import signal
 import time
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import IterableDataset, TensorDataset
 
 from learnkit.data import dataset_loader, forking, processes, worker_pool
 from learnkit.data.dataset_loader import DatasetLoader
 from learnkit.data.processes import DiedError, StalledError, StartError
 from learnkit.errors import DataError
 from tests.in_time import in_time
-
-
-class Noisy(Dataset[tuple[torch.Tensor, int]]):
-    """Draws from every global generator, as users' transforms do."""
-
-    def __init__(self, n: int = 10) -> None:
-        self.n, self.asked = n, list[int]()
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        self.asked.append(index)
-        drawn = [random.random(), float(np.random.rand()), float(torch.rand(()))]
-        return torch.tensor([index, *drawn]), index
+from tests.noisy import Noisy, facts, states
 
 
 class Failing(Noisy):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         raise ZeroDivisionError(f"no sample {index}")
-
-
-def facts(batches: Any) -> list[tuple[list[int], list[list[float]]]]:
-    return [(one.indices.tolist(), one.batch.x.tolist()) for one in batches]
-
-
-def states() -> tuple[Any, ...]:
-    numpy_state = np.random.get_state()
-    return torch.get_rng_state().tolist(), random.getstate(), numpy_state[1].tolist()  # type: ignore[index]
 
 
 def make(dataset: Any, **options: Any) -> DatasetLoader:

@@ -1,6 +1,5 @@
 """Snapshots of a tiny fit, at any point, without a fit."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,9 +21,8 @@ Row = dict[str, float]
 
 
 @pytest.fixture(autouse=True)
-def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power cut leaves is not looked at here, and waiting for the disk takes long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+def never_flushing(no_flushing: None) -> None:
+    """In all of these tests."""
 
 
 @pytest.fixture
