@@ -59,8 +59,8 @@ class LearnerRuns(LearnerBase):
     def fingerprint(self) -> str:
         """Return a SHA-256 over the data's index, the weights and the settings, as hexadecimal.
 
-        Equal fingerprints mean equal files and labels, splits, weights, seeds and options. It goes
-        into every checkpoint and export.
+        Equal fingerprints mean equal names of files (not what is in them) and labels, splits,
+        weights, seeds and options. It goes into every checkpoint and export.
         """
         from learnkit.runs.identity import fingerprint
 

@@ -26,12 +26,12 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: with ``strerror`` set, when it is missing, may not be read, or is anything but a
             regular file. None of these is opened, and nothing waits.
     """
-    _check(path, path.stat().st_mode)
+    check_regular(path, path.stat().st_mode)
     # what the name stands for may change between the look and the opening
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
     try:
-        _check(path, os.fstat(file.fileno()).st_mode)
+        check_regular(path, os.fstat(file.fileno()).st_mode)
     except OSError:
         file.close()
         raise
@@ -56,7 +56,8 @@ def read_regular(path: Path, *, max_bytes: int) -> bytes:
         return file.read(size)  # no more, though it may grow
 
 
-def _check(path: Path, mode: int) -> None:
+def check_regular(path: str | os.PathLike[str], mode: int) -> None:
+    """Raise OSError, with ``strerror`` set, unless ``mode``, of a stat, is a regular file's."""
     if stat.S_ISREG(mode):
         return
     if stat.S_ISDIR(mode):

@@ -120,5 +120,5 @@ def type_problems(own: Mapping[str, Tensor], layout: Mapping[str, Tensor]) -> li
 
 def _widens(found: torch.dtype, own: torch.dtype) -> bool:
     floats = found.is_floating_point and own.is_floating_point
-    # of two bytes there are two types, neither of which holds the other
-    return floats and found.itemsize < own.itemsize and own.itemsize >= 4
+    # smaller, not as small: of two bytes there are two types, neither of which holds the other
+    return floats and found.itemsize < own.itemsize

@@ -13,8 +13,9 @@ from learnkit.data.doctor.look import Seen
 from learnkit.data.doctor.options import CheckOptions
 from learnkit.data.doctor.quarantine import FOLDER, Moved, move_aside
 from learnkit.data.doctor.report import DataReport
-from learnkit.data.doctor.table import AT_MOST, shown
+from learnkit.data.doctor.table import AT_MOST
 from learnkit.data.doctor.undo import put_back
+from learnkit.data.skipped import printable
 from learnkit.display import make_display
 
 BAD_DATA = 1
@@ -93,8 +94,8 @@ def _say_moved(path: str, report: DataReport, moved: Moved | None) -> None:
     if moved is None:
         if n:
             print(
-                f"learnkit doctor {shown(path)} --fix moves {counted(n, 'file', 'files')} to "
-                f"{shown(str(report.root))}/{FOLDER}; --undo puts back."
+                f"learnkit doctor {printable(path)} --fix moves {counted(n, 'file', 'files')} to "
+                f"{printable(str(report.root))}/{FOLDER}; --undo puts back."
             )
         return
     if not n:
@@ -102,18 +103,19 @@ def _say_moved(path: str, report: DataReport, moved: Moved | None) -> None:
         return
     _say_left(moved)
     print(
-        f"{counted(len(moved.done), 'file', 'files')} moved to {shown(str(moved.folder))}; "
-        f"to put back: learnkit doctor {shown(path)} --undo"
+        f"{counted(len(moved.done), 'file', 'files')} moved to {printable(str(moved.folder))}; "
+        f"to put back: learnkit doctor {printable(path)} --undo"
     )
 
 
 def _say_left(moved: Moved) -> None:
     for name, problem in moved.left:
-        print(f"learnkit doctor: {shown(name)} stays: {problem}.", file=sys.stderr)
+        print(f"learnkit doctor: {printable(name)} stays: {problem}.", file=sys.stderr)
 
 
 def _undo(args: Namespace) -> int:
     moved = put_back(args.path, args.undo or None)
     _say_left(moved)
-    print(f"{counted(len(moved.done), 'file', 'files')} put back from {shown(str(moved.folder))}")
+    folder = printable(str(moved.folder))
+    print(f"{counted(len(moved.done), 'file', 'files')} put back from {folder}")
     return BAD_DATA if moved.left else 0

@@ -72,11 +72,10 @@ class DatasetLoader:
         self._dataset, self._keyed = dataset, KeyedDataset(dataset, seed)
         self._in_memory = tensors_of(dataset)
         self._measures = num_workers is None and self._in_memory is None
-        self._forked = False  # processes that nobody asked for
-        by_processes = bool(num_workers) and self._in_memory is None
+        self._forks = num_workers is None  # processes that nobody asked for
         self._pool: WorkerPool | None = None
-        if by_processes:
-            self._pool = self._processes(num_workers or 0)
+        if num_workers and self._in_memory is None:
+            self._pool = self._processes(num_workers)
 
     @property
     def batch_size(self) -> int:
@@ -134,7 +133,7 @@ class DatasetLoader:
                         place += 1
                         yield loaded
             except (StalledError, StartError) as error:
-                if not self._forked or self._pool.has_given:
+                if not self._forks or self._pool.has_given:
                     raise  # they were asked for, or it is not the fork that they do not stand
                 self._pool = None
                 warn_user(f"{error} From here on the calling process fetches them.")
@@ -156,7 +155,6 @@ class DatasetLoader:
             # a library whose threads did not survive the fork would else keep all waiting
             patience = _PATIENCE + 20 * seconds
             self._pool = self._processes(workers, patience=patience) if workers else None
-            self._forked = True
 
     def _processes(self, workers: int, *, patience: float | None = None) -> "WorkerPool":
         from learnkit.data.worker_pool import WorkerPool

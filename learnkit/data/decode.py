@@ -71,18 +71,18 @@ def decode(path: str | os.PathLike[str], *, min_short: int | None = None) -> RGB
     try:
         data = read_regular(Path(name), max_bytes=MAX_BYTES)
     except FileNotFoundError:
-        raise _unreadable(name, "the file does not exist") from None
+        raise unreadable(name, "the file does not exist") from None
     except OSError as error:
-        raise _unreadable(name, error.strerror or str(error)) from error
+        raise unreadable(name, error.strerror or str(error)) from error
     except ValueError as error:  # from the system's own functions
-        raise _unreadable(name, "its name has a zero byte") from error
+        raise unreadable(name, "its name has a zero byte") from error
     return decode_bytes(data, name=name, min_short=min_short)
 
 
 def decode_bytes(data: bytes, *, name: str, min_short: int | None = None) -> RGB:
     """Decode the content of an image file; ``name`` is for the message. See ``decode``."""
     if not data:
-        raise _unreadable(name, "the file is empty (0 bytes)")
+        raise unreadable(name, "the file is empty (0 bytes)")
     try:
         if data.startswith(b"\xff\xd8"):
             pixels = _decode_jpeg(data, min_short or 0)
@@ -90,7 +90,7 @@ def decode_bytes(data: bytes, *, name: str, min_short: int | None = None) -> RGB
                 return upright(pixels, jpeg_orientation(data))
         return _decode_pillow(data)
     except Exception as error:  # the decoders raise every kind of exception on damaged data
-        raise _unreadable(name, _reason(error)) from error
+        raise unreadable(name, _reason(error)) from error
 
 
 def decode_any(item: ImageLike, *, min_short: int | None = None) -> RGB:
@@ -109,7 +109,7 @@ def decode_any(item: ImageLike, *, min_short: int | None = None) -> RGB:
     if isinstance(item, bytes | bytearray | memoryview):
         return decode_bytes(bytes(item), name="the image in memory", min_short=min_short)
     if isinstance(item, Image.Image):
-        return upright(image_to_rgb(item), _pillow_orientation(item))
+        return upright(image_to_rgb(item), pillow_orientation(item))
     if isinstance(item, Tensor):
         array = item.detach().to("cpu", torch.float32 if item.is_floating_point() else item.dtype)
         return any_array_to_rgb(array.numpy(), channels_first=True)
@@ -121,7 +121,8 @@ def decode_any(item: ImageLike, *, min_short: int | None = None) -> RGB:
     )
 
 
-def _unreadable(name: str, reason: str) -> DataError:
+def unreadable(name: str, reason: str) -> DataError:
+    """Return the error for an image file that cannot be read."""
     return DataError(f"{name} cannot be read as an image: {reason}.")
 
 
@@ -179,7 +180,7 @@ def _decode_pillow(data: bytes) -> RGB:
         scans = n_scans(data) if is_jpeg else 1
         _check_pixels(image.height, image.width, len(data), scans)
         with room_for(image.height * image.width):
-            orientation = jpeg_orientation(data) if is_jpeg else _pillow_orientation(image)
+            orientation = jpeg_orientation(data) if is_jpeg else pillow_orientation(image)
             return upright(image_to_rgb(image), orientation)
 
 
@@ -189,8 +190,10 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _pillow_orientation(image: Image.Image) -> int:
+def pillow_orientation(image: Image.Image) -> int:
+    """Return EXIF's orientation, 1 to 8; 1 where there is none, or one that does not exist."""
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        value = int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF must not cost the photo
         return 1
+    return value if 1 <= value <= 8 else 1

@@ -62,6 +62,11 @@ def refused(archive: str, name: str, why: str) -> BadArchive:
     )
 
 
+def leads_out(path: PurePosixPath, name: str) -> bool:
+    """Say whether a path, made of ``name``, leads anywhere but below the folder it starts from."""
+    return path.is_absolute() or ".." in path.parts or bool(PureWindowsPath(name).drive)
+
+
 def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
     """Return the folders and the name that a member's name stands for.
 
@@ -73,7 +78,7 @@ def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]
         ValueError: saying why it cannot be a place below the archive's folder.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
+    if leads_out(path, name):
         raise ValueError("leads out of its folder")
     if len(path.parts) > MAX_DEPTH:
         raise ValueError(f"lies deeper than {MAX_DEPTH} folders")

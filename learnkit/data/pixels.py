@@ -52,16 +52,22 @@ def _is_wide(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
+def _extremes(image: Image.Image) -> tuple[float, float]:
+    """Return the lowest and the highest of one channel's finite values."""
+    low, high = np.inf, -np.inf
+    for top, bottom in _bands(image):
+        values = _finite(image.crop((0, top, image.width, bottom)))
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    return low, high
+
+
 def _wide_converter(image: Image.Image) -> Callable[[Image.Image], RGB]:
     """Return what scales one channel of more than 8 bits, where Pillow would clip it to white.
 
     Integers are taken as 16-bit, floats as [0, 1]; values outside are stretched from their own
     lowest and highest, since nothing says what they mean.
     """
-    low, high = np.inf, -np.inf
-    for top, bottom in _bands(image):
-        values = _finite(image.crop((0, top, image.width, bottom)))
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else _extremes(image)
     full = 1.0 if image.mode == "F" else 65535.0
     if low < 0.0 or high > full:
         full = high - low or 1.0

@@ -10,7 +10,7 @@ come. Knows batches by their keys only.
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -49,37 +49,27 @@ class DiedError(WorkersError):
     """One of them died."""
 
 
-class Plan:
-    """The batches of the epoch to come, for a loader whose processes stay."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[Key]] = []
-
-    def __iter__(self) -> Iterator[list[Key]]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-
 class WatchedLoader(DataLoader[Any]):
-    """A DataLoader over a ``Plan`` whose processes are watched.
+    """A DataLoader whose processes are watched, and stay for an epoch of other batches.
 
     Args:
         dataset: given to the processes.
-        plan: the batches.
         workers: how many processes, at least 1.
         patience: seconds without a batch until that is an error.
         options: others of DataLoader.
+
+    Attributes:
+        plan: the batches of the epoch to come; change it in place.
     """
 
     def __init__(
-        self, dataset: KeyedDataset, plan: Plan, *, workers: int, patience: float, **options: Any
+        self, dataset: KeyedDataset, *, workers: int, patience: float, **options: Any
     ) -> None:
-        self.plan, self.patience, self.begin = plan, patience, Begin(workers)
+        self.plan: list[list[Key]] = []
+        self.patience, self.begin = patience, Begin(workers)
         super().__init__(
             dataset,
-            batch_sampler=plan,
+            batch_sampler=self.plan,
             num_workers=workers,
             worker_init_fn=self.begin,
             **options,

@@ -4,14 +4,13 @@ import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from stat import S_ISDIR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import Protocol
 
-from learnkit.data.decode import ImageLike, decode, decode_any
+from learnkit.data.decode import ImageLike, decode, decode_any, unreadable
 from learnkit.data.file_names import FileNames
 from learnkit.data.pixels import RGB
-from learnkit.errors import DataError
 from learnkit.randomness import mix
+from learnkit.regular_file import check_regular
 
 
 class ImageSource(Protocol):
@@ -84,10 +83,9 @@ class FileSource:
         path = os.path.join(self._begins, self._names[index])  # noqa: PTH118  # names may be absolute
         try:
             stat = os.stat(path)  # noqa: PTH116
+            check_regular(path, stat.st_mode)
         except (OSError, ValueError) as error:
-            raise _unreadable(path, _why_missing(path, error)) from None
-        if not S_ISREG(stat.st_mode):
-            raise _unreadable(path, _kind_of(stat.st_mode))
+            raise unreadable(path, _why_missing(path, error)) from None
         return mix(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) | 1
 
     def load(self, index: int, min_short: int) -> RGB:
@@ -118,17 +116,6 @@ class ItemSource:
     def load(self, index: int, min_short: int) -> RGB:
         """Decode or convert item ``index``."""
         return decode_any(self._items[index], min_short=min_short)
-
-
-def _unreadable(path: str, reason: str) -> DataError:
-    return DataError(f"{path} cannot be read as an image: {reason}.")
-
-
-def _kind_of(mode: int) -> str:
-    if S_ISDIR(mode):
-        return "it is a folder"
-    kind = "pipe" if S_ISFIFO(mode) else "socket" if S_ISSOCK(mode) else "device"
-    return f"it is a {kind}, not a file"
 
 
 def _why_missing(path: str, error: Exception) -> str:

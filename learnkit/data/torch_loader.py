@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 
 from learnkit.data.fetch import kept_globals, seed_globals
 from learnkit.data.identity import dataset_digest, dataset_name
-from learnkit.data.processes import drop_dead, wait_for_death
 from learnkit.errors import DataError
 from learnkit.randomness import key_of
 from learnkit.types import Batch, Identity, Loaded
@@ -106,6 +105,8 @@ class TorchLoader:
             RuntimeError: within five seconds, when one of its processes died. One that stands still
                 is waited for until the DataLoader's own ``timeout``, which is for ever by default.
         """
+        from learnkit.data.processes import drop_dead  # most data needs no processes
+
         keys = self._seed, key_of("torch loader"), epoch
         with _kept(self._generators()) as generators:
             with kept_globals():
@@ -131,6 +132,8 @@ class TorchLoader:
             except StopIteration:
                 return None
             except (EOFError, OSError):  # of the dataset, or of the connection to a dead process
+                from learnkit.data.processes import wait_for_death
+
                 if (pid := wait_for_death(iterator)) is None:
                     raise
                 raise RuntimeError(f"DataLoader worker (pid {pid}) exited unexpectedly") from None

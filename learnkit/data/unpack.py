@@ -23,7 +23,6 @@ from learnkit.data.zip_members import zip_members
 from learnkit.errors import DataError
 from learnkit.regular_file import open_regular, size_of
 
-SUFFIXES: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 _CHUNK: Final = 1 << 20
 
 

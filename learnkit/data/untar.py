@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "URLs", "untar_data"]
 
+_SUFFIXES: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 _SHA256: Final = re.compile("[0-9a-fA-F]{64}")
 
 
@@ -96,8 +97,6 @@ def _checked_sha256(sha256: str | None) -> str | None:
 
 def _names_of(url: str) -> tuple[str, str]:
     """Return the names of the archive file and of the folder it is unpacked to."""
-    from learnkit.data.unpack import SUFFIXES
-
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("https", "file"):
         raise DataError(
@@ -105,12 +104,12 @@ def _names_of(url: str) -> tuple[str, str]:
             f"found {url!r}."
         )
     file_name = urllib.parse.unquote(parts.path).replace("\\", "/").rpartition("/")[2]
-    suffix = next((s for s in SUFFIXES if file_name.lower().endswith(s)), "")
+    suffix = next((s for s in _SUFFIXES if file_name.lower().endswith(s)), "")
     folder_name = file_name[: -len(suffix)] if suffix else ""
     with suppress(ValueError):
         if safe_parts(folder_name) == (folder_name,):
             return file_name, folder_name
-    raise DataError(f"{url} names no archive: it must end in one of {', '.join(SUFFIXES)}.")
+    raise DataError(f"{url} names no archive: it must end in one of {', '.join(_SUFFIXES)}.")
 
 
 @dataclass(frozen=True, slots=True)

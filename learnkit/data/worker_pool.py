@@ -11,7 +11,7 @@ import torch
 
 from learnkit.data.fetch import KeyedDataset, collate
 from learnkit.data.forking import quiet_fork
-from learnkit.data.processes import Plan, WatchedLoader, WorkersError, end_processes
+from learnkit.data.processes import WatchedLoader, WorkersError, end_processes
 from learnkit.data.warn import warn_user
 from learnkit.randomness import IntArray
 from learnkit.types import Loaded
@@ -55,7 +55,7 @@ class WorkerPool:
         loader = self._stayed() if staying else self._processes(stay=False)
         self._busy, fetched = True, None
         try:
-            loader.plan.batches = [[(epoch, index) for index in one.tolist()] for one in plan]
+            loader.plan[:] = [[(epoch, index) for index in one.tolist()] for one in plan]
             with quiet_fork():
                 fetched = iter(loader)
             for indices, batch in zip(plan, fetched, strict=True):
@@ -85,7 +85,6 @@ class WorkerPool:
     def _processes(self, *, stay: bool) -> WatchedLoader:
         return WatchedLoader(
             self._keyed,
-            Plan(),
             workers=self.workers,
             patience=self._patience,
             collate_fn=collate,

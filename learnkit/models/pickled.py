@@ -22,6 +22,7 @@ from learnkit.regular_file import open_regular
 # The part of a file that names its tensors: 50 kB in a resnet's; 80 times as much in memory.
 MAX_PICKLE: Final = 4 << 20
 _NOT_READ: Final = "so it was not read."
+_NEVER: Final = f"which torch.save never writes, {_NOT_READ}"
 _TOO_LONG: Final = f"has more than {MAX_PICKLE >> 20} MiB besides its tensors, {_NOT_READ}"
 _ENDS: Final = 56 + 20 + 22  # bytes of what may follow the directory: APPNOTE 6.3.10, 4.3.14 to 16
 _OLD_PICKLES: Final = 5  # before the tensors, in the form without records
@@ -70,9 +71,9 @@ def damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def _refusal_of_zip(file: BinaryIO) -> str | None:
-    if not _has_one_directory(file):
-        return "holds more than its directory lists, which torch.save never writes, " + _NOT_READ
     with zipfile.ZipFile(file) as records:
+        if not _has_one_directory(file):
+            return "holds more than its directory lists, " + _NEVER
         infos = records.infolist()
         refused = _refusal_of_records(infos)
         for info in _pickles(infos) if refused is None else ():
@@ -105,7 +106,7 @@ def _refusal_of_records(infos: list[zipfile.ZipInfo]) -> str | None:
     if any(_inner(info) == "constants.pkl" for info in infos):
         return "is a TorchScript program, and running it could do anything, " + _NOT_READ
     if any(i.compress_type != zipfile.ZIP_STORED or i.file_size != i.compress_size for i in infos):
-        return "holds packed records, which torch.save never writes, " + _NOT_READ
+        return "holds packed records, " + _NEVER
     if any(info.file_size > MAX_PICKLE for info in _pickles(infos)):
         return _TOO_LONG
     return None

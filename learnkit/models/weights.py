@@ -16,9 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from learnkit.errors import WeightsError
-from learnkit.models.pickled import damaged, read_pickled
 from learnkit.regular_file import open_regular, size_of
-from learnkit.tensor_file import read_layout
 
 StateDict: TypeAlias = dict[str, Tensor]
 
@@ -80,6 +78,9 @@ def _no_file(path: Path, what: str) -> WeightsError:
 
 
 def _read(path: Path) -> object:
+    from learnkit.models.pickled import damaged, read_pickled  # many programs read no weights
+    from learnkit.tensor_file import read_layout
+
     if path.suffix.lower() != ".safetensors":
         return read_pickled(path)
     try:

@@ -70,8 +70,7 @@ class LabelWatch:
         starts = np.cumsum(sizes) - sizes
         lowest = np.minimum.reduceat(labels, starts)
         alone = (lowest == np.maximum.reduceat(labels, starts)) & (lowest >= 0)
-        for size in sizes.tolist():
-            self._batches[size] += 1
+        self._batches.update(sizes.tolist())
         for place in np.flatnonzero(alone).tolist():
             size = int(sizes[place])
             known = self._alone.get(size)

@@ -72,6 +72,14 @@ def test_every_exif_orientation_comes_out_upright(form: str, orientation: int) -
     assert close(found, scene(), 12)
 
 
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP"])
+def test_an_orientation_that_does_not_exist_turns_nothing(form: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 9
+    data = saved(Image.fromarray(scene()), form, exif=exif)
+    assert decode_bytes(data, name="x").shape == scene().shape
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_cmyk_jpeg_is_upright_too_on_the_way_through_pillow(orientation: int) -> None:
     exif = Image.Exif()

@@ -16,7 +16,13 @@ import simplejpeg
 from PIL import Image
 
 from learnkit.data.cores import default_workers
-from learnkit.data.decode import MAX_BYTES, decode_bytes, jpeg_orientation
+from learnkit.data.decode import (
+    MAX_BYTES,
+    decode_bytes,
+    jpeg_orientation,
+    pillow_orientation,
+    unreadable,
+)
 from learnkit.data.doctor.formats import format_of
 from learnkit.data.pixels import RGB
 from learnkit.errors import DataError
@@ -30,7 +36,6 @@ Seen: TypeAlias = Callable[[int, int], None]
 # leave as much; all of its data is read all the same, so that a truncated one is noticed.
 MIN_SHORT: Final = 64
 BLANK_LEVELS: Final = 8  # of 255: JPEG changes one colour all over by less
-_ORIENTATION: Final = 0x0112
 _WITH_EXIF: Final = ("PNG", "TIFF", "WEBP")  # but for JPEG
 _AT_ONCE: Final = 256  # so that Ctrl-C waits for few
 
@@ -65,7 +70,7 @@ def look_at(root: Path, hash_of: HashOf | None, name: str) -> Look:
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "the file does not exist" if missing else getattr(error, "strerror", None)
-        return Look(problem=f"{name} cannot be read as an image: {reason or error}.")
+        return Look(problem=str(unreadable(name, reason or str(error))))
     sha, kind = hashlib.sha256(data).hexdigest(), format_of(data)
     try:
         pixels = decode_bytes(data, name=name, min_short=MIN_SHORT)
@@ -136,7 +141,6 @@ def _orientation(data: bytes, kind: str | None) -> int:
         return 1
     try:
         with Image.open(io.BytesIO(data), formats=_WITH_EXIF) as image:
-            value = int(image.getexif().get(_ORIENTATION, 1))
+            return pillow_orientation(image)
     except Exception:  # damaged EXIF must not cost the photo
         return 1
-    return value if 1 <= value <= 8 else 1

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from learnkit.data.member import leads_out
 from learnkit.errors import CheckpointError, DataError
 from learnkit.files import write_file
 from learnkit.regular_file import open_regular, size_of
@@ -108,6 +109,5 @@ def _entry(values: dict[str, Any]) -> Entry:
 def check_inside(name: str) -> None:
     """Raise ValueError unless a name leads to a place inside of the folder it starts from."""
     path = PurePosixPath(name)
-    leads_out = path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive
-    if leads_out or not path.parts or "\0" in name:
+    if leads_out(path, name) or not path.parts or "\0" in name:
         raise ValueError(f"{name!r} leads out of the folder")

@@ -8,11 +8,11 @@ from learnkit.data.doctor.balance import ClassCounts
 from learnkit.data.doctor.finding import Aside, Finding, Kind, counted
 from learnkit.data.doctor.table import (
     AT_MOST,
-    shown,
     summary,
     table_of_classes,
     table_of_findings,
 )
+from learnkit.data.skipped import printable
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -59,7 +59,7 @@ class DataReport:
         """
         found = table_of_findings(self.findings, at_most=at_most)
         parts = [
-            [shown(self._headline())],
+            [printable(self._headline())],
             table_of_classes(self.counts),
             found,
             [*self.notes, summary(self.findings)],

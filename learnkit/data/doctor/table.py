@@ -5,6 +5,7 @@ from typing import Final
 
 from learnkit.data.doctor.balance import ClassCounts
 from learnkit.data.doctor.finding import KINDS, Finding, Kind, Severity, counted
+from learnkit.data.skipped import printable
 
 AT_MOST: Final = 3
 _CLASSES: Final = 20
@@ -32,19 +33,17 @@ def table_of_classes(counts: ClassCounts) -> list[str]:
     if any(counts.unlabelled):
         rows.append(("no class", counts.unlabelled))
     rows.append(("total", counts.totals))
-    names = [shown(name) for name, _ in rows]
+    names = [printable(name) for name, _ in rows]
     width = max(len("class"), *map(len, names))
     cells = [tuple(f"{n:,}" for n in row) for _, row in rows]
-    columns = [max(7, len(part), *(len(c[i]) for c in cells if c)) for i, part in _parts(counts)]
+    columns = [
+        max(7, len(part), *(len(c[i]) for c in cells if c)) for i, part in enumerate(counts.parts)
+    ]
     lines = [("class", counts.parts), *zip(names, cells, strict=True)]
     return [
         name.ljust(width) + "".join(c.rjust(w + 1) for c, w in zip(row, columns, strict=False))
         for name, row in lines
     ]
-
-
-def _parts(counts: ClassCounts) -> Iterator[tuple[int, str]]:
-    return iter(enumerate(counts.parts))
 
 
 def table_of_findings(findings: Sequence[Finding], *, at_most: int | None = AT_MOST) -> list[str]:
@@ -55,10 +54,9 @@ def table_of_findings(findings: Sequence[Finding], *, at_most: int | None = AT_M
         at_most: how many of a kind; None shows all.
     """
     lines: list[str] = []
-    ordered = sorted(findings, key=lambda f: KINDS.index(f.kind))  # sorts are stable
     for severity in ("error", "warning", "info"):
         for kind in KINDS:
-            some = [f for f in ordered if f.kind == kind and f.severity == severity]
+            some = [f for f in findings if f.kind == kind and f.severity == severity]
             if some:
                 lines += _of_kind(severity, kind, some, at_most)
     return lines
@@ -70,12 +68,12 @@ def _of_kind(
     heading = _HEADINGS.get(kind)
     if heading is None:
         for finding in found:
-            yield f"{severity:<8} {kind:<14} {shown(finding.words)}"
+            yield f"{severity:<8} {kind:<14} {printable(finding.words)}"
         return
     yield f"{severity:<8} {kind:<14} {len(found):,}: {heading}"
     kept = found[:at_most]
     for finding in kept:
-        yield f"  {shown(finding.words)}"
+        yield f"  {printable(finding.words)}"
     if len(found) > len(kept):
         yield f"  ... and {len(found) - len(kept):,} more"
 
@@ -90,11 +88,3 @@ def summary(findings: Sequence[Finding]) -> str:
     return (
         f"{counted(n['error'], 'error', 'errors')}, {counted(n['warning'], 'warning', 'warnings')}"
     )
-
-
-def shown(text: str) -> str:
-    """Return a text with everything escaped that would not be printed as it is.
-
-    Names of files may be no UTF-8, or move the cursor of a terminal.
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -2,7 +2,8 @@
 
 from learnkit.data.doctor.balance import ClassCounts
 from learnkit.data.doctor.finding import KINDS, Finding
-from learnkit.data.doctor.table import shown, summary, table_of_classes, table_of_findings
+from learnkit.data.doctor.table import summary, table_of_classes, table_of_findings
+from learnkit.data.skipped import printable
 
 
 def counts_of(rows, unlabelled=(0, 0)):
@@ -75,7 +76,7 @@ def test_the_last_line_counts():
 
 
 def test_a_name_cannot_move_the_cursor_or_break_the_line():
-    assert shown("naïve 猫.jpg") == "naïve 猫.jpg"
-    assert shown("a\x1b[2Jb\nc\udcff.jpg") == r"a\x1b[2Jb\nc\udcff.jpg"
+    assert printable("naïve 猫.jpg") == "naïve 猫.jpg"
+    assert printable("a\x1b[2Jb\nc\udcff.jpg") == r"a\x1b[2Jb\nc\udcff.jpg"
     (_, line) = table_of_findings([found("leak", "error", "a\n = b")])
     assert line == r"  a\n = b"
