@@ -1,7 +1,9 @@
 """compile=: one shape, one line, one warning, and the same numbers as without."""
 
 import shutil
+import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -314,7 +316,11 @@ def test_an_error_without_words_is_named_by_its_kind(monkeypatch: pytest.MonkeyP
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="needs a C++ compiler"
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_torchs_own_compiler_trains_as_well(data: DataBunch, tmp_path: Any) -> None:
+def test_torchs_own_compiler_trains_as_well(
+    data: DataBunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # 150 MB of headers and libraries
+
     def fitted(**options: Any) -> list[dict[str, float]]:
         learn = Learner(data, models.mlp(4, 8, 2), device="cpu", **options)
         return numbers(learn.fit(2, 0.01, progress=False))

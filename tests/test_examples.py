@@ -85,7 +85,8 @@ def test_the_doctor_finds_what_was_planted_and_moves_it_aside(few_photos, monkey
     assert "errors left: 0" in capsys.readouterr().out
 
 
-def test_the_notebook_runs_from_top_to_bottom(few_photos):
+def test_the_notebook_runs_from_top_to_bottom(few_photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # the model that it writes goes with the test
     nbformat = pytest.importorskip("nbformat", reason="needs the extra dev")
     nbclient = pytest.importorskip("nbclient", reason="needs the extra dev")
     pytest.importorskip("ipykernel", reason="needs the extra dev")
