@@ -319,6 +319,7 @@ def test_an_error_without_words_is_named_by_its_kind(monkeypatch: pytest.MonkeyP
 def test_torchs_own_compiler_trains_as_well(
     data: DataBunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # 150 MB of headers and libraries
 
     def fitted(**options: Any) -> list[dict[str, float]]:
