@@ -145,7 +145,8 @@ class Lives:
             return ok
         if end.code == SIGTERM_EXIT:
             return True
-        return _is_outside(end) and end.code in (STOPPED_OUTSIDE, -signal.SIGINT, -signal.SIGTERM)
+        ways = (STOPPED_OUTSIDE, -signal.SIGINT, -signal.SIGTERM)
+        return end.code in ways and _is_outside(end, of_two=(job.folder / "runs/frozen").exists())
 
     def _count(self, end: End, fresh: bool) -> None:
         self.tally.shots += 1
@@ -177,7 +178,12 @@ def _in_fit(end: End) -> bool:
     return end.place.startswith(("fit: ", "save: "))
 
 
-def _is_outside(end: End) -> bool:
-    """Whether the loop may not have begun yet, or has ended: then a signal ends the process."""
+def _is_outside(end: End, *, of_two: bool) -> bool:
+    """Whether the loop may not have begun yet, or has ended: then a signal ends the process.
+
+    A fit ``of_two`` parts has checkpoints in two folders of ``runs``; only opening one of them,
+    which is done before its part begins, flushes ``runs`` itself.
+    """
     begins = ("fit: begin", "fit: end") if end.place.startswith("fit: ") else (".lock", ".probe")
-    return not _in_fit(end) or end.place.endswith(begins)
+    opening = of_two and end.place == "save: fsync runs"
+    return not _in_fit(end) or opening or end.place.endswith(begins)

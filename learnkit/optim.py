@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from learnkit.signals import Interrupts
 from learnkit.types import OptimizerFactory, ParamGroup
 
 LearningRate: TypeAlias = float | Sequence[float] | slice
@@ -65,6 +66,10 @@ def build_optimizer(factory: OptimizerFactory, layers: LayerGroups) -> Optimizer
 
     Norms' weights and all biases (parameters of one dimension) are not decayed, as is usual since
     Goyal et al. 2017 (arXiv 1706.02677, section 5.3). Each group carries its ``layer`` number.
+
+    Raises:
+        ValueError: when there are no parameters.
+        KeyboardInterrupt, SystemExit: after Ctrl-C, SIGTERM, once the optimizer is made.
     """
     groups: list[ParamGroup] = []
     for number, layer in enumerate(layers):
@@ -79,7 +84,10 @@ def build_optimizer(factory: OptimizerFactory, layers: LayerGroups) -> Optimizer
         )
     if len(groups) > 1 and _takes_one_group(factory):
         groups = [{"params": [p for g in groups for p in g["params"]], "layer": 0, "decayed": True}]
-    return factory(groups)
+    # At its first optimizer torch imports a thousand modules, for a second or two. Cut short by
+    # Ctrl-C, some stay behind half made, and no later fit of the process would work.
+    with Interrupts():
+        return factory(groups)
 
 
 def _takes_one_group(factory: OptimizerFactory) -> bool:

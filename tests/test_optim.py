@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import signal
 from typing import Any
 
 import pytest
@@ -80,6 +81,24 @@ def test_any_torch_optimizer_or_partial_is_a_factory(
 def test_an_optimizer_of_one_group_gets_one(layers: list[list[nn.Parameter]], factory: Any) -> None:
     (group,) = build_optimizer(factory, layers).param_groups
     assert len(group["params"]) == 6
+
+
+def test_ctrl_c_waits_until_the_optimizer_is_made(layers: list[list[nn.Parameter]]) -> None:
+    """The first one makes torch import modules that must not stay behind half made."""
+    made: list[torch.optim.Optimizer] = []
+
+    def interrupted(groups: Any) -> torch.optim.Optimizer:
+        signal.raise_signal(signal.SIGINT)
+        made.append(sgd(groups))
+        return made[0]
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build_optimizer(interrupted, layers)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(made) == 1
 
 
 def test_rates_go_to_their_layers_and_decay_to_weights_alone(
