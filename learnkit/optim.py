@@ -84,9 +84,7 @@ def build_optimizer(factory: OptimizerFactory, layers: LayerGroups) -> Optimizer
         )
     if len(groups) > 1 and _takes_one_group(factory):
         groups = [{"params": [p for g in groups for p in g["params"]], "layer": 0, "decayed": True}]
-    # At its first optimizer torch imports a thousand modules, for a second or two. Cut short by
-    # Ctrl-C, some stay behind half made, and no later fit of the process would work.
-    with Interrupts():
+    with Interrupts():  # torch imports much for its first optimizer; see `signals.import_whole`
         return factory(groups)
 
 

@@ -3,6 +3,7 @@
 Knows signals only; what is done about one is the loop's business.
 """
 
+import importlib
 import signal
 import threading
 from types import FrameType
@@ -73,3 +74,19 @@ class Interrupts:
         again, self.pending = self.pending is not None, signal.Signals(number)
         if again:
             raise self.error()
+
+
+def import_whole(module: str) -> Any:
+    """Import a module; Ctrl-C and SIGTERM wait for its end.
+
+    torchvision and timm make torch import a thousand modules of its own, for a second or two. Cut
+    short, some stay behind half made, and nothing in this process could use them any more.
+
+    Args:
+        module: dotted name, such as ``"torchvision.models"``.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: after Ctrl-C, SIGTERM, once it is imported.
+    """
+    with Interrupts():
+        return importlib.import_module(module)

@@ -1,14 +1,16 @@
 """Interrupts: a first signal waits, a second one does not, and other handlers are left alone."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from learnkit.errors import StateError
-from learnkit.signals import SIGTERM_EXIT, Interrupts
+from learnkit.signals import SIGTERM_EXIT, Interrupts, import_whole
 
 FRESH: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
@@ -186,3 +188,21 @@ def test_in_another_thread_it_does_nothing() -> None:
     thread.start()
     thread.join()
     assert seen == [list(FRESH.values()), None]
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_a_module_is_imported_whole_before_a_signal_is_raised(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"slow_to_import_{number.name.lower()}"
+    code = f"import signal\nsignal.raise_signal({int(number)})\nwhole = True\n"
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with pytest.raises(ERRORS[number]):
+            import_whole(name)
+        assert sys.modules[name].whole
+        assert import_whole(name) is sys.modules[name]
+    finally:
+        sys.modules.pop(name, None)
+    assert handlers() == list(FRESH.values())

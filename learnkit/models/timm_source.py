@@ -1,7 +1,6 @@
 """Bodies of timm's models, with the facts of timm's own pretrained configurations."""
 
 import functools
-import importlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from learnkit.extras import require
 from learnkit.models.backbone import BackboneSource, Inputs
 from learnkit.models.weights import StateDict, fetch, load_into, offline, read_state_dict
 from learnkit.names import did_you_mean
+from learnkit.signals import import_whole
 
 
 class ChannelsFirst(nn.Module):
@@ -188,7 +188,7 @@ def _timm() -> Any:
     """Import timm without the warning about widgets that its imports give in some notebooks."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")
-        return importlib.import_module("timm")
+        return import_whole("timm")
 
 
 def check_name(name: str) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 
 from learnkit.models.backbone import BackboneSource, Inputs, Interpolation
 from learnkit.models.weights import StateDict, fetch, fits, load_into, read_state_dict
+from learnkit.signals import import_whole
 
 NAMES = (
     "resnet18",
@@ -46,9 +47,7 @@ class TorchvisionSource(BackboneSource):
 
     def build(self, weights: str | None) -> nn.Module:
         """Return the children before the pooling, or ``features`` where the family has it."""
-        from torchvision.models import get_model_builder
-
-        model: nn.Module = get_model_builder(self.name)(weights=None)
+        model: nn.Module = _models().get_model_builder(self.name)(weights=None)
         children = OrderedDict(model.named_children())
         if "features" in children:
             kept = OrderedDict(features=children["features"])
@@ -62,9 +61,7 @@ class TorchvisionSource(BackboneSource):
 
     def tags(self) -> tuple[str, ...]:
         """Torchvision's names of the weights, its default first."""
-        from torchvision.models import get_model_weights
-
-        entries = get_model_weights(self.name)
+        entries = _models().get_model_weights(self.name)
         return tuple(dict.fromkeys([entries.DEFAULT.name, *(entry.name for entry in entries)]))
 
     def inputs(self) -> Inputs:
@@ -81,6 +78,8 @@ class TorchvisionSource(BackboneSource):
             return next((n for n in NAMES if fits(TorchvisionSource(n).build(None), state)), None)
 
     def _entry(self, tag: str) -> Any:
-        from torchvision.models import get_model_weights
+        return _models().get_model_weights(self.name)[tag]
 
-        return get_model_weights(self.name)[tag]
+
+def _models() -> Any:
+    return import_whole("torchvision.models")
