@@ -37,7 +37,6 @@ class Parts:
         pipeline: what happens to a batch on the device.
         metrics: computed in the VALID phase.
         seed: what every random choice depends on.
-        accumulate: batches per optimizer step.
         nonfinite: what is done about a NaN or infinite training loss; None does not look.
         micro_batch: how many samples are computed at once.
         fast: how a body that does not train is run; None runs it as it is.
@@ -49,7 +48,6 @@ class Parts:
     pipeline: BatchPipeline
     metrics: Sequence[Metric] = ()
     seed: int = 0
-    accumulate: int = 1
     nonfinite: NonFinite | None = "stop"
     micro_batch: MicroBatch = "auto"
     fast: FastBody | None = None

@@ -168,9 +168,11 @@ class LearnerBase:
             progress=Progress(
                 epochs_before=self._seen.epochs_before, batches_seen=self._seen.batches_seen
             ),
+            classes=tuple(self.data.classes),
+            precision=self.precision.name,
         )
 
-    def _parts(self, state: State, *, accumulate: int = 1, looks: bool = True) -> Parts:
+    def _parts(self, state: State, *, looks: bool = True) -> Parts:
         return Parts(
             state=state,
             task=self._compiled or self.task,
@@ -178,7 +180,6 @@ class LearnerBase:
             pipeline=self.pipeline,
             metrics=self.metrics,
             seed=self.seed,
-            accumulate=accumulate,
             nonfinite=self.nonfinite if looks else None,
             micro_batch=self.micro_batch,
             # what it does by the way is nothing that can be compiled

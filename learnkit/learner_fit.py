@@ -2,7 +2,7 @@
 
 from os import PathLike
 
-from learnkit.callbacks.lr_finder import LRFinder
+from learnkit.callbacks.rates.lr_finder import LRFinder
 from learnkit.checks import Callbacks, as_callbacks
 from learnkit.history import History
 from learnkit.learner_base import DEFAULT_DECAY, DEFAULT_LR

@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from learnkit.callback import Callback
-from learnkit.callbacks.lr_schedule import LRSchedule
+from learnkit.callbacks.rates.lr_schedule import LRSchedule
 from learnkit.data.warn import warn_user
 from learnkit.errors import CheckpointError
 from learnkit.gradients import GradientGroup
@@ -193,7 +193,7 @@ class LearnerPast(LearnerFit):
         state.progress.load_state_dict(start.began.state_dict())
         # what was left out then is left out again; any other loss is looked at by the user
         looks = self.nonfinite == "skip"
-        parts = self._parts(state, accumulate=last.plan.accumulate, looks=looks)
+        parts = self._parts(state, looks=looks)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # all has been said when it was trained
             run_fit(parts, [*last.callbacks, *more], history, start=start)

@@ -7,12 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-
 from learnkit.callback import Callback
-from learnkit.callbacks.lr_finder import LRFinder
-from learnkit.callbacks.lr_schedule import LRSchedule
 from learnkit.callbacks.progress import ProgressBar
+from learnkit.callbacks.rates.lr_finder import LRFinder
+from learnkit.callbacks.rates.lr_schedule import LRSchedule
 from learnkit.data.skipped import skipped_summary
 from learnkit.data.warn import warn_user
 from learnkit.device import device_words
@@ -104,11 +102,6 @@ class LearnerRuns(LearnerBase):
         progress: bool,
         save: SavePlan | None,
     ) -> History:
-        if plan.accumulate > 1 and isinstance(self.optimizer, torch.optim.LBFGS):
-            raise ValueError(
-                "L-BFGS computes the loss of one batch again and again within a step, so it cannot "
-                f"accumulate over {plan.accumulate}; leave accumulate out and take larger batches."
-            )
         rates = spread_rates(plan.lr, len(self.layer_groups))
         set_rates(self.optimizer, rates, plan.weight_decay)
         if save is None and self.nonfinite == "rollback":
@@ -119,7 +112,7 @@ class LearnerRuns(LearnerBase):
         bar = self._bar(plan, state, rates)
         shown = [bar] if progress else []
         all_callbacks = [*shown, *self._built_in(plan), *self.callbacks, *callbacks]
-        parts, history = self._parts(state, accumulate=plan.accumulate), History()
+        parts, history = self._parts(state), History()
         folder = None if save is None else self.path / save.where.folder
         last = LastFit(plan=plan, callbacks=_lasting(all_callbacks), folder=folder)
         try:
@@ -177,10 +170,9 @@ class LearnerRuns(LearnerBase):
         fit.run(history)
 
     def _planned_state(self, plan: FitPlan) -> State:
-        batches = len(self.data.train_dl)
         state = self._state(self.optimizer, valid_dl=self.data.valid_dl)
         state.progress.epochs_planned = plan.epochs
-        state.progress.steps_planned = plan.epochs * -(-batches // plan.accumulate)
+        state.accumulate_over(plan.accumulate)
         return state
 
     def _bar(self, plan: FitPlan, state: State, rates: Sequence[float]) -> ProgressBar:

@@ -45,7 +45,7 @@ from learnkit.history import History
 from learnkit.models.fast_body import fast_body, has_fast_body
 from learnkit.models.freeze import train_mode
 from learnkit.optim import clear_gradients
-from learnkit.phases import Phases, leave
+from learnkit.phases import Phases, leave, validate_within
 from learnkit.randomness import kept_generators, seed_generators
 from learnkit.signals import Interrupts
 from learnkit.state import Phase, SkipBatch
@@ -149,6 +149,7 @@ class _Fit(Phases):
         self.callbacks, self.history = callbacks, history
         self.saver, self.interrupts = saver, interrupts
         self.runner = TrainRunner(parts, self.call)
+        parts.state.serve(validate=partial(validate_within, parts), recompute=self.runner.recompute)
         self.began = time.perf_counter()
         self.counts = replace(parts.state.progress)
 

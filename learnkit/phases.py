@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from learnkit.errors import DataError
 from learnkit.forward import BatchRunner, Parts
 from learnkit.models.fast_body import fast_body
 from learnkit.models.freeze import train_mode
+from learnkit.randomness import kept_generators
 from learnkit.state import Phase
 from learnkit.types import BatchLoader, RepeatingLoader, batches_of
 
@@ -29,6 +31,21 @@ def evaluate(parts: Parts, loader: BatchLoader) -> dict[str, float]:
     finally:
         leave(parts)
     return dict(parts.state.metrics)
+
+
+def validate_within(parts: Parts) -> dict[str, float]:
+    """Compute what `evaluate` does between two batches of training, and leave no trace."""
+    model, inner = parts.state.model, replace(parts, state=parts.state.for_validation())
+    modes = [(module, module.training) for module in model.modules()]
+    loader, loop = inner.state.valid_dl, Phases(inner, ())
+    try:
+        if loader is not None:
+            with kept_generators(inner.state.device):
+                loop.phase(Phase.VALID, loader, BatchRunner(inner, loop.call))
+    finally:
+        for module, training in modes:
+            module.training = training
+    return dict(inner.state.metrics)
 
 
 def leave(parts: Parts) -> None:
@@ -86,10 +103,11 @@ class Phases:
         epoch = state.progress.epoch_key if train else 0
         grad = torch.set_grad_enabled(train)
         with grad, batches_of(loader, epoch, start=start) as batches:
-            for loaded, is_last in _with_last(batches):
+            for loaded, is_last in () if state.phase_is_full else _with_last(batches):
                 runner.run(loaded, is_last)
-                self.between_batches(train)
-                if state.stop_reason is not None:
+                if not state.phase_is_full:  # where a fit goes on, it would not be known
+                    self.between_batches(train)
+                if state.phase_is_full or state.stop_reason is not None:
                     break
         runner.close_phase()
 

@@ -4,7 +4,7 @@ The loop writes it; hooks read it and may assign ``batch``, ``preds`` and ``loss
 the loop, the learner or any callback.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any, TypeVar
@@ -88,11 +88,16 @@ class State:
         higher_is_better: for each of them True or False, or None where nobody said.
         train_dl: the loader of the training samples.
         valid_dl: the loader of the validation samples, or None.
+        classes: names of the classes, where targets are class numbers; else empty.
+        precision: in which numbers the model computes: "fp32", "bf16", "fp16".
+        accumulate: batches per optimizer step; change it by `accumulate_over`.
     """
 
     __slots__ = (
         "_batch",
+        "_batch_limit",
         "_indices",
+        "_limits",
         "_loss",
         "_loss_samples",
         "_loss_sum",
@@ -100,11 +105,16 @@ class State:
         "_optimizer",
         "_phase",
         "_preds",
+        "_recompute",
         "_stop_reason",
+        "_validate",
+        "accumulate",
+        "classes",
         "device",
         "higher_is_better",
         "metrics",
         "model",
+        "precision",
         "progress",
         "train_dl",
         "valid_dl",
@@ -120,8 +130,12 @@ class State:
         valid_dl: BatchLoader | None = None,
         higher_is_better: Mapping[str, bool | None] | None = None,
         progress: Progress | None = None,
+        classes: tuple[str, ...] = (),
+        precision: str = "fp32",
     ) -> None:
         self.model = model
+        self.classes, self.precision = classes, precision
+        self.accumulate = 1
         self.device = device or torch.device("cpu")
         self.progress = progress or Progress()
         self.metrics: dict[str, float] = {}
@@ -138,6 +152,10 @@ class State:
         self._loss_sum: Tensor | None = None
         self._loss_samples = 0
         self._losses: list[tuple[Tensor, int]] = []
+        self._limits: dict[Phase, int | None] = {}
+        self._batch_limit: int | None = None
+        self._validate: Callable[[], dict[str, float]] | None = None
+        self._recompute: Callable[[], None] | None = None
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -218,13 +236,118 @@ class State:
         """Why the fit was asked to stop, or None."""
         return self._stop_reason
 
+    def accumulate_over(self, batches: int) -> None:
+        """Make an optimizer step of every ``batches`` batches from here on; between two steps.
+
+        Raises:
+            ValueError: when it is no whole number of at least 1, or the optimizer is L-BFGS.
+        """
+        _check_count("accumulate_over() takes a number of batches", batches)
+        if batches > 1 and isinstance(self._optimizer, torch.optim.LBFGS):
+            raise ValueError(
+                "L-BFGS computes the loss of one batch again and again within a step, so it cannot "
+                f"accumulate over {batches}; leave accumulate out and take larger batches."
+            )
+        self.accumulate = batches
+        self._plan_steps()
+
+    def limit_batches(self, *, train: int | None = None, valid: int | None = None) -> None:
+        """Run at most so many batches in each phase to come; None leaves all of them.
+
+        For ``before_fit``. ``progress`` plans with it.
+        """
+        for number in (train, valid):
+            if number is not None:
+                _check_count("limit_batches() takes numbers of batches", number)
+        self._limits = {Phase.TRAIN: train, Phase.VALID: valid}
+        self._plan_steps()
+
+    def end_phase(self) -> None:
+        """End the running phase after this batch; called after one, after the next.
+
+        The batches since the last optimizer step still make one.
+        """
+        self._batch_limit = self.progress.batches_done + 1
+
+    def validate(self) -> dict[str, float]:
+        """Return ``valid_loss`` and every metric over the validation samples, without hooks.
+
+        For hooks between batches of TRAIN. Changes nothing: neither modes, random numbers nor
+        ``metrics``.
+
+        Raises:
+            StateError: outside TRAIN, or when the data has no validation samples.
+        """
+        if self._validate is None or self.valid_dl is None or not self.training:
+            raise StateError(
+                "`validate` is not available here; it exists in the TRAIN phase of a fit of data "
+                "with validation samples."
+            )
+        return self._validate()
+
+    def recompute(self) -> None:
+        """Compute loss and gradients of the open batch again, with the weights as they are now.
+
+        For ``before_step``: adds to the gradients that are there. ``after_forward`` and
+        ``after_loss`` run again; ``preds`` and ``loss`` stay those of the first time, running
+        statistics too.
+
+        Raises:
+            StateError: elsewhere, in fp16, or when a step is of more than one batch.
+        """
+        if self._recompute is None or self._batch is None:
+            raise StateError("`recompute` is not available here; it exists in before_step.")
+        self._recompute()
+
+    def _plan_steps(self) -> None:
+        """Count the steps that are left, by the batches of the loader and their limit."""
+        progress, loader = self.progress, self.train_dl
+        batches = self._limited(len(loader) if loader is not None else 0, Phase.TRAIN)
+        left = progress.epochs_planned - progress.epochs_done
+        progress.steps_planned = progress.steps_done + left * -(-batches // self.accumulate)
+
+    def _limited(self, batches: int, phase: Phase) -> int:
+        limit = self._limits.get(phase)
+        return batches if limit is None else min(batches, limit)
+
     # What follows is the loop's side: it opens and closes the windows.
 
+    def for_validation(self) -> "State":
+        """Return a state of its own for a validation inside this one's TRAIN phase."""
+        state = State(
+            self.model,
+            device=self.device,
+            valid_dl=self.valid_dl,
+            higher_is_better=self.higher_is_better,
+            classes=self.classes,
+            precision=self.precision,
+        )
+        state._limits = self._limits
+        return state
+
+    def serve(
+        self, *, validate: Callable[[], dict[str, float]], recompute: Callable[[], None]
+    ) -> None:
+        """Let hooks use the loop's services."""
+        self._validate, self._recompute = validate, recompute
+
+    @property
+    def phase_is_full(self) -> bool:
+        """Whether no further batch of this phase may begin."""
+        return self._batch_limit is not None and self.progress.batches_done >= self._batch_limit
+
+    @property
+    def is_last_of_phase(self) -> bool:
+        """Whether the open batch is the last that this phase may have."""
+        return self._batch_limit is not None and self.progress.batches_done + 1 >= self._batch_limit
+
     def open_phase(self, phase: Phase, *, batches: int) -> None:
-        """Begin a phase of ``batches`` batches."""
+        """Begin a phase of ``batches`` batches, or fewer where a limit says so."""
         self._phase, self._loss_sum, self._loss_samples = phase, None, 0
+        self._batch_limit = self._limits.get(phase)
         self._losses.clear()
-        self.progress.batches_done, self.progress.batches_planned = 0, batches
+        self.progress.batches_done = 0
+        self.progress.batches_planned = self._limited(batches, phase)
 
     def open_batch(self, batch: Batch, indices: IntArray) -> None:
         """Begin a batch, already on the device."""
@@ -272,6 +395,11 @@ class State:
         """End the phase, and the batch if one is open."""
         self.close_batch()
         self._phase = None
+
+
+def _check_count(what: str, number: object) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{what}, whole and at least 1; got {number!r}.")
 
 
 def _within(value: T | None, field: str, window: str) -> T:

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from learnkit.buffers import KeptBuffers
+from learnkit.errors import StateError
 from learnkit.finite import FiniteGuard, can_be_held_back
-from learnkit.forward import BatchRunner, Parts, full
+from learnkit.forward import BatchRunner, Parts
 from learnkit.gradients import GradientGroup
+from learnkit.micro_batch import part_of
 from learnkit.optim import clear_gradients
 from learnkit.precision import Plain
 from learnkit.randomness import SampleKeys, seed_generators
@@ -62,8 +64,8 @@ class TrainRunner(BatchRunner):
             self._buffers.keep()
             self._compute()
             self.group.close(len(loaded.indices))
-            stepping = is_last or state.stop_reason is not None
-            if stepping or self.group.batches >= parts.accumulate:
+            stepping = is_last or state.is_last_of_phase or state.stop_reason is not None
+            if stepping or self.group.batches >= state.accumulate:
                 self._step()
         except SkipBatch:
             self.group.give_up()
@@ -86,7 +88,7 @@ class TrainRunner(BatchRunner):
             except BaseException:
                 self._buffers.put_back()
                 raise
-        if self.parts.accumulate > 1:
+        if self.state.accumulate > 1:
             # the sum over the group, in units of a full batch so that fp16 scaling stays sound;
             # `_step` divides by the samples that the group turns out to have
             share = len(self.state.indices) / self._nominal
@@ -115,7 +117,7 @@ class TrainRunner(BatchRunner):
         state, precision = self.state, self.parts.precision
         optimizer = state.optimizer
         precision.unscale(optimizer)
-        if self.parts.accumulate > 1:
+        if state.accumulate > 1:
             self.group.average(self._nominal)
         try:
             self.call("before_step")
@@ -135,14 +137,42 @@ class TrainRunner(BatchRunner):
 
     def _closure(self) -> Tensor:
         """Compute loss and gradients again, for optimizers that ask for it within one step."""
-        state, parts = self.state, self.parts
+        clear_gradients(self.state.optimizer)
+        return self._compute_again()
+
+    def recompute(self) -> None:
+        """Add the gradients of the open batch once more; see `State.recompute`."""
+        state, kept = self.state, (self.state.preds, self.state.loss)
+        if state.accumulate > 1 or not isinstance(self.parts.precision, Plain):
+            found = f"of {state.accumulate} batches" if state.accumulate > 1 else "in fp16"
+            raise StateError(
+                f"a batch cannot be computed again in a step {found}: it needs steps of one batch, "
+                "in fp32 or bf16."
+            )
+        running = KeptBuffers(state.model)
+        running.keep()
+        try:
+            self._compute_again()
+        finally:
+            running.put_back()
+            state.preds, state.loss = kept
+
+    def _compute_again(self) -> Tensor:
+        """Run the batch from forward to backward, in the same parts; return its mean loss."""
+        state, whole, indices = self.state, self.state.batch, self.state.indices
+        n, losses = len(indices), []
         with torch.enable_grad():
-            clear_gradients(state.optimizer)
-            with parts.precision.forward_context():
-                preds = parts.task.forward(state.model, state.batch)
-            loss = parts.task.loss(full(preds), state.batch)
-            parts.precision.backward(loss)
-        return loss
+            try:
+                for part in self.micro.parts_of(n):
+                    state.open_batch(part_of(whole, part, n), indices[part])
+                    self._forward_and_loss()
+                    share = len(state.indices) / n
+                    loss = state.loss if share == 1.0 else state.loss * share
+                    self.parts.precision.backward(loss)
+                    losses.append(loss.detach())
+            finally:
+                state.open_batch(whole, indices)
+        return torch.stack(losses).sum()
 
 
 def _guard(parts: Parts) -> FiniteGuard | None:

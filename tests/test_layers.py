@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("data",),
     ("metrics", "losses", "schedule", "device", "figures"),
-    ("types",),
+    ("types", "lazy"),
     ("randomness", "names", "extras", "files", "signals", "buffers", "tensor_file"),
     ("json_fields", "regular_file"),
     ("bounded_json",),

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from learnkit import models
 from learnkit.callback import Callback
-from learnkit.callbacks.early_stopping import EarlyStopping
+from learnkit.callbacks.stop.early_stopping import EarlyStopping
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch

@@ -126,6 +126,7 @@ def make_parts(
         model, device=CPU, optimizer=optimizer(model.parameters()), train_dl=train, valid_dl=valid
     )
     state.progress.epochs_planned = epochs
+    state.accumulate = options.pop("accumulate", 1)
     return Parts(
         state=state,
         task=Supervised(loss, classes),

@@ -81,6 +81,7 @@ class Run:
             optimizer=optimizer(groups),
             train_dl=Loader(),  # type: ignore[arg-type]
         )
+        state.accumulate = options.pop("accumulate", 1)
         options.setdefault("micro_batch", None)
         parts = Parts(
             state=state,

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from learnkit import models
-from learnkit.callbacks.csv_log import CSVLog
+from learnkit.callbacks.logs.csv_log import CSVLog
 from learnkit.commands.places import device_of, writable_folder
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.errors import CheckpointError, ModelError, WeightsError

@@ -1,6 +1,5 @@
 """What every callback of the package owes, and the package's surface."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,16 @@ NUMBERS = range(len(callbacks.__all__))
 
 def test_the_surface_is_sorted_and_complete() -> None:
     assert callbacks.__all__ == sorted(callbacks.__all__)
-    classes = {name for name, _ in inspect.getmembers(callbacks, inspect.isclass)}
-    assert classes == set(callbacks.__all__)
+    assert dir(callbacks) == callbacks.__all__
+    assert all(issubclass(getattr(callbacks, name), Callback) for name in callbacks.__all__)
+
+
+def test_a_misspelt_callback_names_the_nearest_one() -> None:
+    with pytest.raises(AttributeError) as caught:
+        callbacks.EarlyStoping  # type: ignore[attr-defined]  # noqa: B018
+    assert str(caught.value) == (
+        "learnkit.callbacks has no 'EarlyStoping'. Did you mean 'EarlyStopping'?"
+    )
 
 
 def test_this_module_tries_every_callback(tmp_path: Path) -> None:

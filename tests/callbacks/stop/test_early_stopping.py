@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from learnkit.callbacks.early_stopping import EarlyStopping
+from learnkit.callbacks.stop.early_stopping import EarlyStopping
 from learnkit.errors import MonitorError
 from learnkit.state import State
 

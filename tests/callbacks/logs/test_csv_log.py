@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from learnkit.callbacks.csv_log import CSVLog
+from learnkit.callbacks.logs.csv_log import CSVLog
 from learnkit.errors import CheckpointError
 
 ROWS = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from learnkit.callbacks.save_best import SaveBest
+from learnkit.callbacks.saves.save_best import SaveBest
 from learnkit.checkpoint import load_tensors
 from learnkit.errors import CheckpointError, MonitorError
 from learnkit.state import State

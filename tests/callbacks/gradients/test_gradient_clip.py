@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from learnkit.callbacks.gradient_clip import GradientClip
+from learnkit.callbacks.gradients.gradient_clip import GradientClip
 
 
 def gradients(state: Any) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from learnkit.callbacks.lr_finder import LRFinder
+from learnkit.callbacks.rates.lr_finder import LRFinder
 from learnkit.state import Phase, Progress, State
 
 

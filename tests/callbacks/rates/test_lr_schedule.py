@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from learnkit.callbacks.lr_schedule import LRSchedule
+from learnkit.callbacks.rates.lr_schedule import LRSchedule
 from learnkit.schedule import cosine, linear, one_cycle, one_cycle_momentum
 from learnkit.state import Progress, State
 

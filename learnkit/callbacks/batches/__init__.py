@@ -1,0 +1,1 @@
+"""What a step sees and how its loss is made."""

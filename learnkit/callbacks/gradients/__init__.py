@@ -1,0 +1,1 @@
+"""What the optimizer gets."""

@@ -1,0 +1,1 @@
+"""Who is told: files and services that keep a fit's numbers."""
