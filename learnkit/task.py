@@ -98,8 +98,20 @@ class Supervised:
 
 
 def _check_targets(loss_func: LossFn, preds: Tensor, y: Tensor) -> None:
+    check = getattr(loss_func, "check", None)  # a loss of `learnkit.losses` knows best
+    if callable(check):
+        check(preds, y)
+        return
     if loss_func is F.cross_entropy or isinstance(loss_func, nn.CrossEntropyLoss):
         _check_class_numbers(preds, y)
+        return
+    if loss_func is F.nll_loss or isinstance(loss_func, nn.NLLLoss):
+        if y.is_floating_point():
+            raise ModelError(
+                "this loss takes class numbers, int64 (B,); the targets are "
+                f"{str(y.dtype).removeprefix('torch.')} {tuple(y.shape)}, as MixUp and CutMix make "
+                "them. Leave these out, or take cross entropy and a model that gives logits."
+            )
         return
     one_by_one = loss_func in _ELEMENTWISE or isinstance(loss_func, _ELEMENTWISE_MODULES)
     if one_by_one and preds.shape != y.shape:  # torch would compare each sample with every other

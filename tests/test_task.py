@@ -180,3 +180,22 @@ def test_a_loss_without_a_gradient_says_why(frozen: bool, expected: str) -> None
         check_loss(torch.zeros(()), model, training=True)
     assert str(caught.value) == expected
     check_loss(torch.zeros(()), model, training=False)
+
+
+@pytest.mark.parametrize("loss", [functional.nll_loss, torch.nn.NLLLoss()])
+def test_mixed_targets_for_a_loss_of_class_numbers_are_refused(loss: Any) -> None:
+    mixed = torch.tensor([[0.3, 0.7], [1.0, 0.0], [0.5, 0.5]])
+    assert told(Supervised(loss), torch.zeros(3, 2), mixed) == (
+        "this loss takes class numbers, int64 (B,); the targets are float32 (3, 2), as MixUp and "
+        "CutMix make them. Leave these out, or take cross entropy and a model that gives logits."
+    )
+    Supervised(loss).check(torch.zeros(3, 2), Batch(torch.zeros(3, 2), torch.tensor([0, 1, 1])))
+
+
+def test_a_loss_that_can_check_its_targets_does() -> None:
+    from learnkit.losses import FocalLoss
+
+    with pytest.raises(ModelError, match="FocalLoss"):
+        Supervised(FocalLoss()).check(
+            torch.zeros(3, 2), Batch(torch.zeros(3, 2), torch.tensor([0, 1, 9]))
+        )

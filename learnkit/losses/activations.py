@@ -1,8 +1,4 @@
-"""The loss that goes with targets, and the activation that goes with a loss.
-
-A model gives raw scores; the loss takes them as they are, and the activation turns them into what a
-person reads. Knows no model and no data.
-"""
+"""What turns raw scores into what a person reads, and which of these goes with a loss."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -10,7 +6,6 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learnkit.errors import ModelError
@@ -61,35 +56,11 @@ _BY_LOSS: Final = {
     "NLLLoss": "exp",
     "SoftTargetCrossEntropy": "softmax",
     "binary_cross_entropy_with_logits": "sigmoid",
+    "_binary_cross_entropy": "sigmoid",
     "cross_entropy": "softmax",
     "multilabel_soft_margin_loss": "sigmoid",
     "nll_loss": "exp",
 }
-
-
-def default_loss(targets: Tensor) -> LossFn:
-    """Return the loss for targets like these.
-
-    Args:
-        targets: integers (B,) or (B, H, W) are classes: cross entropy. Booleans (B, K) are several
-            labels at once: binary cross entropy with logits. Floats are values: mean squared error.
-
-    Raises:
-        ModelError: for targets of another kind, such as complex numbers.
-    """
-    if targets.dtype == torch.bool:
-        return _binary_cross_entropy
-    if targets.is_floating_point():
-        return F.mse_loss
-    if not targets.is_complex():
-        return F.cross_entropy
-    raise ModelError(
-        f"there is no default loss for targets of dtype {targets.dtype}; pass loss_func=."
-    )
-
-
-def _binary_cross_entropy(preds: Tensor, targets: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(preds, targets.to(preds.dtype))
 
 
 def activation_name(loss_func: LossFn) -> str:
@@ -113,8 +84,6 @@ def activation_name(loss_func: LossFn) -> str:
                 f"{', '.join(ACTIVATIONS)}.{did_you_mean(said, ACTIVATIONS)}"
             )
         return said
-    if fn is _binary_cross_entropy:
-        return "sigmoid"
     if isinstance(fn, nn.Module):
         names = [parent.__name__ for parent in type(fn).__mro__]
     else:
