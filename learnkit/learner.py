@@ -9,13 +9,13 @@ import torch
 from learnkit.data.bunch import AnyLoader
 from learnkit.data.decode import ImageLike
 from learnkit.inference import Prediction, Predictor
-from learnkit.learner_past import LearnerPast
+from learnkit.learner_more import LearnerMore
 from learnkit.names import checked_keywords
 from learnkit.phases import evaluate
 from learnkit.predictions import Predictions, augmented_views, predict_loader
 
 
-class Learner(LearnerPast):
+class Learner(LearnerMore):
     """Data, a model, a loss, an optimizer and metrics, with the methods that use them.
 
     Args:

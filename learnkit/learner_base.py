@@ -1,6 +1,6 @@
 """The working side of a Learner: its parts, its optimizer, and how it calls the loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -13,6 +13,7 @@ from learnkit.callback import Callback
 from learnkit.callbacks.recorder import Recorder
 from learnkit.checks import (
     Callbacks,
+    Metrics,
     as_callbacks,
     check_factory,
     check_groups,
@@ -31,10 +32,11 @@ from learnkit.errors import ModelError
 from learnkit.finite import NonFinite, check_nonfinite
 from learnkit.forward import Parts
 from learnkit.history import History
-from learnkit.metrics import MetricLike, as_metrics
+from learnkit.metrics import as_metrics
 from learnkit.micro_batch import MicroBatch, check_micro_batch
 from learnkit.models.fast_body import FastBody
 from learnkit.models.freeze import set_requires_grad, train_mode
+from learnkit.named import named_metrics
 from learnkit.names import checked_keywords
 from learnkit.optim import LayerGroups, adamw, build_optimizer
 from learnkit.precision import Precision, PrecisionName, choose_precision
@@ -66,7 +68,7 @@ class LearnerBase:
         loss_func: LossFn | None = None,
         opt_func: OptimizerFactory = adamw,
         splitter: Splitter | None = None,
-        metrics: MetricLike | Sequence[MetricLike] = (),
+        metrics: Metrics = (),
         callbacks: Callbacks = (),
         cbs: Callbacks = (),
         precision: PrecisionName | Precision = "auto",
@@ -87,10 +89,10 @@ class LearnerBase:
         check_micro_batch(micro_batch)
         self.data, self.model = data, model
         self.device = resolve_device(device)
-        self.precision, self._precision_reason = choose_precision(precision, self.device, model)
+        self.precision, self.precision_reason = choose_precision(precision, self.device, model)
         place(model, self.device, channels_last=self.precision.channels_last)
         self.task = Supervised(choose_loss(loss_func, data), tuple(data.classes))
-        self.metrics = as_metrics(metrics)
+        self.metrics = as_metrics(named_metrics(metrics))
         self.callbacks = as_callbacks(callbacks) + as_callbacks(cbs)
         self.path = Path(path) if path is not None else Path()
         self.seed = data.seed if seed is None else seed

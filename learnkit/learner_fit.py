@@ -1,31 +1,30 @@
-"""The ways to train: at one rate, in one cycle, head first; and the sweep that suggests a rate."""
+"""The ways to train: at one rate, in one cycle, head first."""
 
 from os import PathLike
 
-from learnkit.callbacks.rates.lr_finder import LRFinder
 from learnkit.checks import Callbacks, as_callbacks
 from learnkit.history import History
 from learnkit.learner_base import DEFAULT_DECAY, DEFAULT_LR
-from learnkit.learner_runs import LearnerRuns
-from learnkit.lr_find import LRFindResult
+from learnkit.learner_cycles import LearnerCycles
 from learnkit.names import checked_keywords
-from learnkit.optim import LearningRate
-from learnkit.plan import FitPlan, fine_tune_rates, one_cycle_plan
+from learnkit.optim import LayerDecay, LearningRate
+from learnkit.plan import FitPlan, epochs_within, fine_tune_rates, head_rates, one_cycle_plan
 from learnkit.runs.checkpoints import FINE_TUNE_PARTS, Checkpoints, Resume, save_plan
 from learnkit.schedule import Schedule, flat_cosine
 
 
-class LearnerFit(LearnerRuns):
+class LearnerFit(LearnerCycles):
     """A learner's methods that train; see `Learner`."""
 
     @checked_keywords
     def fit(
         self,
-        epochs: int,
+        epochs: int | None = None,
         lr: LearningRate = DEFAULT_LR,
         *,
         schedule: Schedule | None = None,
         weight_decay: float = DEFAULT_DECAY,
+        minutes: float | None = None,
         accumulate: int = 1,
         callbacks: Callbacks = (),
         cbs: Callbacks = (),
@@ -39,10 +38,13 @@ class LearnerFit(LearnerRuns):
 
         Args:
             epochs: passes over the training samples.
-            lr: peak learning rate: a number, ``slice(lo, hi)`` over the layer groups, or one each.
+            lr: peak learning rate: a number, ``slice(lo, hi)`` or `layer_decay` over the layer
+                groups, or one each.
             schedule: multiplier of the rate as a function of the fraction done; flat, then a
                 cosine to zero by default.
             weight_decay: of weights, not of norms and biases.
+            minutes: in place of ``epochs``: what the whole fit may take, with its validation and
+                its last checkpoint. Epochs and schedule follow the clock.
             accumulate: batches per optimizer step.
             callbacks: for this fit only.
             cbs: short for ``callbacks``.
@@ -62,12 +64,13 @@ class LearnerFit(LearnerRuns):
             SystemExit: with code 143 after SIGTERM, likewise.
         """
         plan = FitPlan(
-            epochs=epochs,
+            epochs=epochs_within(epochs, minutes),
             lr=lr,
             weight_decay=weight_decay,
             schedule=schedule or flat_cosine(),
             schedule_name="flat, then cosine" if schedule is None else "given schedule",
             accumulate=accumulate,
+            minutes=minutes,
         )
         save = save_plan(
             checkpoint, resume=resume, every_minutes=every_minutes, every_steps=every_steps
@@ -77,13 +80,14 @@ class LearnerFit(LearnerRuns):
     @checked_keywords
     def fit_one_cycle(
         self,
-        epochs: int,
+        epochs: int | None = None,
         max_lr: LearningRate = DEFAULT_LR,
         *,
         pct_start: float = 0.25,
         div: float = 25.0,
         div_final: float = 1e5,
         weight_decay: float = DEFAULT_DECAY,
+        minutes: float | None = None,
         accumulate: int = 1,
         callbacks: Callbacks = (),
         cbs: Callbacks = (),
@@ -102,6 +106,7 @@ class LearnerFit(LearnerRuns):
             div: the rate starts at ``max_lr / div``.
             div_final: and ends at ``max_lr / div_final``.
             weight_decay: as in `fit`.
+            minutes: as in `fit`.
             accumulate: as in `fit`.
             callbacks: as in `fit`.
             cbs: short for ``callbacks``.
@@ -112,13 +117,14 @@ class LearnerFit(LearnerRuns):
             every_steps: as in `fit`.
         """
         plan = one_cycle_plan(
-            epochs,
+            epochs_within(epochs, minutes),
             max_lr,
             weight_decay=weight_decay,
             pct_start=pct_start,
             div=div,
             div_final=div_final,
             accumulate=accumulate,
+            minutes=minutes,
         )
         save = save_plan(
             checkpoint, resume=resume, every_minutes=every_minutes, every_steps=every_steps
@@ -129,7 +135,7 @@ class LearnerFit(LearnerRuns):
     def fine_tune(
         self,
         epochs: int,
-        base_lr: float = 4e-3,
+        base_lr: float | LayerDecay = 4e-3,
         *,
         freeze_epochs: int = 1,
         lr_mult: float = 100.0,
@@ -148,7 +154,7 @@ class LearnerFit(LearnerRuns):
 
         Args:
             epochs: with all layers; the head at half ``base_lr``, the body far slower.
-            base_lr: peak rate of the frozen epochs.
+            base_lr: peak rate of the frozen epochs; `layer_decay` spreads it in its own way.
             freeze_epochs: with the head alone.
             lr_mult: how much slower than the head the last layer group of the body learns; the
                 first learns ten times slower still.
@@ -168,7 +174,7 @@ class LearnerFit(LearnerRuns):
             of ``checkpoint``.
         """
         extra = as_callbacks(callbacks) + as_callbacks(cbs)
-        rates = fine_tune_rates(base_lr / 2, len(self.layer_groups), lr_mult=lr_mult)
+        rates = fine_tune_rates(base_lr, len(self.layer_groups), lr_mult=lr_mult)
         # both are planned before either runs, so that a wrong option costs no epoch
         whole = one_cycle_plan(
             epochs, rates, weight_decay=weight_decay, pct_start=pct_start, div=div
@@ -186,27 +192,10 @@ class LearnerFit(LearnerRuns):
         rows: list[dict[str, float]] = []
         if freeze_epochs:
             head = one_cycle_plan(
-                freeze_epochs, slice(base_lr), weight_decay=weight_decay, pct_start=0.99
+                freeze_epochs, head_rates(base_lr), weight_decay=weight_decay, pct_start=0.99
             )
             self.freeze()
             rows += self._run(head, extra, progress, saves[0])
         self.unfreeze()
         second = self._run(whole, extra, progress, saves[1])
         return History([*rows, *second], stop_reason=second.stop_reason)
-
-    @checked_keywords
-    def lr_find(
-        self, *, start: float = 1e-7, end: float = 10.0, steps: int = 100, progress: bool = True
-    ) -> LRFindResult:
-        """Sweep the learning rate up over real batches and return the curve with suggestions.
-
-        Model and random state are put back afterwards, also after an error or Ctrl-C; the
-        optimizer of the learner takes no part (Smith 2017, arXiv 1506.01186, section 3.3).
-
-        Args:
-            start: first rate of the last layer group; the other groups keep their ratio of 1.
-            end: last rate, if the loss does not diverge before.
-            steps: batches in the whole sweep.
-            progress: whether to show a bar.
-        """
-        return self._sweep(LRFinder(start=start, end=end, steps=steps), progress)

@@ -12,8 +12,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from learnkit.callback import Callback
-from learnkit.callbacks.rates.lr_schedule import LRSchedule
 from learnkit.data.warn import warn_user
+from learnkit.eject.kept import KeptFits
 from learnkit.errors import CheckpointError
 from learnkit.gradients import GradientGroup
 from learnkit.history import History
@@ -22,7 +22,7 @@ from learnkit.learner_runs import LastFit
 from learnkit.loop import run_fit
 from learnkit.micro_batch import MicroBatches
 from learnkit.names import checked_keywords
-from learnkit.schedule import constant
+from learnkit.optim import put_momentum_back
 from learnkit.state import Progress, State
 from learnkit.types import Batch
 
@@ -129,6 +129,42 @@ class LearnerPast(LearnerFit):
 
         return diff_runs(self.path / a, self.path / b)
 
+    @checked_keywords
+    def eject(self, path: str | PathLike[str] = "train.py") -> Path:
+        """Write what was trained as one plain PyTorch script without learnkit: the same bits.
+
+        All fits since the learner was made, or since its weights were last set by somebody else,
+        are in it, both parts of `fine_tune` too. The script reads files of its own name beside it:
+        ``.safetensors`` (the first weights, and data in memory) and ``.json`` (photos' files).
+
+        Args:
+            path: of the script, from the learner's ``path`` on.
+
+        Raises:
+            ExportError: naming what a plain script cannot do, with nothing written.
+            CheckpointError: when the files cannot be written.
+        """
+        from learnkit.eject.run import Run
+        from learnkit.eject.script import eject
+
+        run = Run(
+            fits=KeptFits() if self._last is None else self._last.kept,
+            data=self.data,
+            model=self.model,
+            optimizer=self.optimizer,
+            loss=getattr(self.task, "loss_func", self.task),
+            metrics=self.metrics,
+            normalize=self.normalize,
+            precision=self.precision.name,
+            channels_last=self.precision.channels_last,
+            device=self.device,
+            seed=self.seed,
+            compiled=self._compiled is not None,
+            fast=self._fast is not None,
+            micro_batch=self.micro_batch,
+        )
+        return eject(run, self.path / path)
+
     def _past_folder(self, given: str | PathLike[str] | None) -> Path | None:
         """Return the folder to look back into: the one given, or the last fit's, if it had one."""
         if given is not None:
@@ -189,6 +225,11 @@ class LearnerPast(LearnerFit):
         )
 
     def _run_again(self, start: "Moment", last: LastFit, *more: Callback) -> tuple[State, History]:
+        if last.plan.minutes is not None:
+            raise CheckpointError(
+                "a fit(minutes=...) went by the clock and cannot be run again to the same bits. "
+                "Look back at a fit of epochs."
+            )
         state, history = self._planned_state(last.plan), History(start.rows)
         state.progress.load_state_dict(start.began.state_dict())
         # what was left out then is left out again; any other loss is looked at by the user
@@ -250,7 +291,8 @@ class LearnerPast(LearnerFit):
 
         running = self._running((self.recorder,))
         put_back(running, found)
-        LRSchedule(constant()).after_fit(running.state)  # puts momentum back
+        for group in self.optimizer.param_groups:
+            put_momentum_back(group)
         self.model.eval()
         progress = found.progress
         self._seen = Progress(

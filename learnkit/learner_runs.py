@@ -1,32 +1,29 @@
-"""How a learner calls the loop: one fit, with checkpoints or without, and the sweep of rates."""
+"""How a learner calls the loop: one fit, with checkpoints or without."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from learnkit.callback import Callback
 from learnkit.callbacks.progress import ProgressBar
-from learnkit.callbacks.rates.lr_finder import LRFinder
 from learnkit.callbacks.rates.lr_schedule import LRSchedule
 from learnkit.data.skipped import skipped_summary
-from learnkit.data.warn import warn_user
 from learnkit.device import device_words
 from learnkit.display import make_display
+from learnkit.eject.kept import FitRecord, KeptFits
 from learnkit.errors import NonFiniteLossError
 from learnkit.forward import Parts
 from learnkit.history import History
-from learnkit.learner_base import DEFAULT_DECAY, LearnerBase
+from learnkit.learner_base import LearnerBase
 from learnkit.loop import run_fit
-from learnkit.lr_find import LRFindResult
-from learnkit.optim import build_optimizer, set_rates, spread_rates
+from learnkit.optim import set_rates, spread_rates
 from learnkit.plan import FitPlan, opening_line
 from learnkit.runs.checkpoints import SavePlan
 from learnkit.state import Progress, State
-
-FEW_POINTS = 10  # on a rate curve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +35,14 @@ class LastFit:
         callbacks: those that take part in a replay.
         folder: of its checkpoints, or None.
         failed_at: the batch whose weights the learner still has, as its loss was not finite.
+        kept: what a script of this fit and of those before it is written from.
     """
 
     plan: FitPlan
     callbacks: tuple[Callback, ...]
     folder: Path | None
     failed_at: int | None = None
+    kept: KeptFits = field(default_factory=KeptFits)
 
 
 class LearnerRuns(LearnerBase):
@@ -53,6 +52,11 @@ class LearnerRuns(LearnerBase):
     _branch: str | None = None  # the checkpoint that the next fit starts from
     _cut_at: int | None = None  # batches seen when a fit with checkpoints was interrupted
     _began: Mapping[Path, tuple[Progress, History]] = MappingProxyType({})  # by their folders
+
+    @property
+    def last_plan(self) -> FitPlan | None:
+        """The settings of the last fit; None before the first."""
+        return None if self._last is None else self._last.plan
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the data's index, the weights and the settings, as hexadecimal.
@@ -102,6 +106,7 @@ class LearnerRuns(LearnerBase):
         progress: bool,
         save: SavePlan | None,
     ) -> History:
+        began = time.perf_counter()
         rates = spread_rates(plan.lr, len(self.layer_groups))
         set_rates(self.optimizer, rates, plan.weight_decay)
         if save is None and self.nonfinite == "rollback":
@@ -112,9 +117,16 @@ class LearnerRuns(LearnerBase):
         bar = self._bar(plan, state, rates)
         shown = [bar] if progress else []
         all_callbacks = [*shown, *self._built_in(plan), *self.callbacks, *callbacks]
+        if plan.minutes is not None:  # the last, so that it measures what the others take
+            from learnkit.callbacks.stop.time_budget import TimeBudget
+
+            all_callbacks.append(TimeBudget(plan.minutes, began=began))
         parts, history = self._parts(state), History()
         folder = None if save is None else self.path / save.where.folder
-        last = LastFit(plan=plan, callbacks=_lasting(all_callbacks), folder=folder)
+        kept = KeptFits() if self._last is None else self._last.kept
+        last = LastFit(plan=plan, callbacks=_lasting(all_callbacks), folder=folder, kept=kept)
+        # the first, so that it sees the weights before SaveBest puts others in their place
+        all_callbacks.insert(0, FitRecord(plan, kept, last.callbacks))
         try:
             if save is None:
                 self._last = last
@@ -176,7 +188,7 @@ class LearnerRuns(LearnerBase):
         return state
 
     def _bar(self, plan: FitPlan, state: State, rates: Sequence[float]) -> ProgressBar:
-        words = f"{self.precision.name} ({self._precision_reason})"
+        words = f"{self.precision.name} ({self.precision_reason})"
         line = opening_line(plan, state, rates, precision=words, device=device_words(self.device))
         lines = [line] if self._compiled is None else [line, self._warmed_up(self._compiled)]
         return ProgressBar(lines=lines)
@@ -215,28 +227,6 @@ class LearnerRuns(LearnerBase):
             line = None if loader is None else skipped_summary(loader, name)
             if line is not None and progress:
                 _say(line)
-
-    def _sweep(self, finder: LRFinder, progress: bool) -> LRFindResult:
-        """Run a rate sweep on a throw-away optimizer and put the model back, whatever happens."""
-        saved = {name: value.clone() for name, value in self.model.state_dict().items()}
-        scale = self.precision.state_dict()
-        optimizer = build_optimizer(self._opt_func, self.layer_groups)
-        set_rates(optimizer, spread_rates(finder.start, len(self.layer_groups)), DEFAULT_DECAY)
-        state = self._state(optimizer, valid_dl=None)
-        state.progress.epochs_planned = -(-finder.steps // max(1, len(self.data.train_dl)))
-        state.progress.steps_planned = finder.steps
-        shown = [ProgressBar(table=False)] if progress else []
-        try:
-            run_fit(self._parts(state, looks=False), [*shown, finder], History())
-        finally:
-            self.model.load_state_dict(saved)
-            self.precision.load_state_dict(scale)
-        if len(finder.result.lrs) < min(FEW_POINTS, finder.steps):
-            warn_user(
-                f"lr_find saw only {len(finder.result.lrs)} rates before the loss diverged, too "
-                "few to suggest one. Start lower, or sweep before training rather than after."
-            )
-        return finder.result
 
 
 def _lasting(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:

@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 
 SLIDE_WIDTH: Final = 15
 SLIDE_THRESHOLD: Final = 0.005
+READINGS: Final = ("valley", "steep", "minimum", "slide")
+FAR_APART: Final = 10.0  # the highest reading over the lowest, from which on they disagree
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,24 @@ class LRFindResult:
         object.__setattr__(self, "losses", tuple(float(loss) for loss in self.losses[:n]))
 
     @property
+    def suggestions(self) -> dict[str, float]:
+        """All four readings by their names."""
+        return {name: float(getattr(self, name)) for name in READINGS}
+
+    @property
+    def agreement(self) -> float:
+        """The highest reading over the lowest, at least 1; above 10 they disagree."""
+        rates = self.suggestions.values()
+        return max(rates) / min(rates)
+
+    @property
+    def warning(self) -> str | None:
+        """What to know before taking a reading; None when all are within a factor of 10."""
+        if self.agreement <= FAR_APART:
+            return None
+        return f"the four readings differ by {self.agreement:,.0f}x: look at the curve"
+
+    @property
     def suggestion(self) -> float:
         """The rate to use when in doubt: `valley`."""
         return self.valley
@@ -88,20 +108,20 @@ class LRFindResult:
         figure = new_figure((6, 3.5), path=path, purpose="LRFindResult.plot")
         axis = figure.subplots()
         axis.plot(self.lrs, self.losses)
-        for name in ("valley", "steep", "minimum", "slide"):
-            lr = getattr(self, name)
+        for name, lr in self.suggestions.items():
             loss = float(np.interp(math.log(lr), np.log(self.lrs), self.losses))
             axis.plot(lr, loss, "o", label=f"{name} {lr:.2e}")
         axis.set(xscale="log", xlabel="learning rate", ylabel="loss (smoothed)")
         axis.grid(alpha=0.3)
+        if self.warning is not None:
+            axis.set_title(self.warning, fontsize="medium")
         axis.legend()
         finish(figure, path=path, purpose="LRFindResult.plot")
 
     def __repr__(self) -> str:
-        readings = ", ".join(
-            f"{name}={getattr(self, name):.2e}" for name in ("valley", "steep", "minimum", "slide")
-        )
-        return f"LRFindResult({readings}, {len(self.lrs)} points)"
+        readings = ", ".join(f"{name}={lr:.2e}" for name, lr in self.suggestions.items())
+        warning = "" if self.warning is None else f"; {self.warning}"
+        return f"LRFindResult({readings}, {len(self.lrs)} points{warning})"
 
     @cached_property
     def _trimmed(self) -> tuple[Floats, Floats]:

@@ -5,8 +5,17 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from learnkit.optim import LearningRate, spread_rates
-from learnkit.schedule import Schedule, constant, one_cycle, one_cycle_momentum
+from learnkit.optim import LayerDecay, LearningRate, has_decay, layer_decay, spread_rates
+from learnkit.schedule import (
+    Schedule,
+    constant,
+    cycles_length,
+    flat_cosine,
+    one_cycle,
+    one_cycle_momentum,
+    sgdr,
+)
+from learnkit.schedule.checks import check_count
 from learnkit.state import State
 
 
@@ -22,6 +31,7 @@ class FitPlan:
         schedule_name: what to call it in the opening line.
         momentum: momentum over the fit; None leaves it alone.
         accumulate: batches per optimizer step.
+        minutes: what the fit may take; ``epochs`` is where its plan begins then.
     """
 
     epochs: int
@@ -31,6 +41,7 @@ class FitPlan:
     schedule_name: str = "constant"
     momentum: Schedule | None = None
     accumulate: int = 1
+    minutes: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("epochs", self.epochs), ("accumulate", self.accumulate)):
@@ -45,6 +56,20 @@ class FitPlan:
             )
 
 
+def epochs_within(epochs: int | None, minutes: float | None) -> int:
+    """Return the epochs to plan with; 1 where ``minutes`` decide.
+
+    Raises:
+        TypeError: when neither or both are given.
+    """
+    if (epochs is None) is (minutes is None):
+        found = "neither" if epochs is None else "both"
+        raise TypeError(
+            f"a fit takes epochs or minutes=, such as fit(5) or fit(minutes=20); got {found}."
+        )
+    return 1 if epochs is None else epochs
+
+
 def opening_line(
     plan: FitPlan, state: State, rates: Sequence[float], *, precision: str, device: str
 ) -> str:
@@ -55,9 +80,11 @@ def opening_line(
     size = train_dl.batch_size if train_dl is not None else 0
     batches = f"batches of {size}" + (f" x {plan.accumulate}" if plan.accumulate > 1 else "")
     optimizer = type(state.optimizer).__name__
+    decay = f"decay {plan.weight_decay:g}" if has_decay(state.optimizer) else "no decay"
+    limit = "" if plan.minutes is None else f"{plan.minutes:g} minutes; "
     return (
-        f"{train} train, {valid} samples in {batches}; {_trained(state.model)}; "
-        f"{optimizer}, {plan.schedule_name}, lr {_rates(rates)}, decay {plan.weight_decay:g}; "
+        f"{limit}{train} train, {valid} samples in {batches}; {_trained(state.model)}; "
+        f"{optimizer}, {plan.schedule_name}, lr {_rates(rates)}, {decay}; "
         f"{precision} on {device}"
     )
 
@@ -91,6 +118,7 @@ def one_cycle_plan(
     div: float = 25.0,
     div_final: float = 1e5,
     accumulate: int = 1,
+    minutes: float | None = None,
 ) -> FitPlan:
     """Plan a 1cycle fit (Smith 2018, arXiv 1803.09820), annealed by cosines as in fastai."""
     return FitPlan(
@@ -101,20 +129,76 @@ def one_cycle_plan(
         schedule_name="one cycle",
         momentum=one_cycle_momentum(pct_start=pct_start),
         accumulate=accumulate,
+        minutes=minutes,
     )
 
 
-def fine_tune_rates(head: float, n_layers: int, *, lr_mult: float) -> list[float]:
+def flat_cos_plan(
+    epochs: int,
+    lr: LearningRate,
+    *,
+    weight_decay: float,
+    pct_start: float = 0.75,
+    div_final: float = 1e5,
+    accumulate: int = 1,
+    minutes: float | None = None,
+) -> FitPlan:
+    """Plan fastai's ``fit_flat_cos``: the peak rate, then a cosine to ``lr / div_final``."""
+    return FitPlan(
+        epochs=epochs,
+        lr=lr,
+        weight_decay=weight_decay,
+        schedule=flat_cosine(pct_start=pct_start, div_final=div_final),
+        schedule_name="flat, then cosine",
+        accumulate=accumulate,
+        minutes=minutes,
+    )
+
+
+def sgdr_plan(
+    n_cycles: int,
+    cycle_len: int,
+    lr_max: LearningRate,
+    *,
+    weight_decay: float,
+    cycle_mult: int = 2,
+    accumulate: int = 1,
+) -> FitPlan:
+    """Plan warm restarts (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
+    for name, value in (("cycle_len", cycle_len), ("cycle_mult", cycle_mult)):
+        check_count("fit_sgdr", name, value)
+    check_count("fit_sgdr", "n_cycles", n_cycles)
+    return FitPlan(
+        epochs=cycle_len * cycles_length(n_cycles, cycle_mult),
+        lr=lr_max,
+        weight_decay=weight_decay,
+        schedule=sgdr(n_cycles, cycle_mult=cycle_mult),
+        schedule_name="one cosine" if n_cycles == 1 else f"{n_cycles} cosines",
+        accumulate=accumulate,
+    )
+
+
+def fine_tune_rates(base_lr: float | LayerDecay, n_layers: int, *, lr_mult: float) -> list[float]:
     """Return a rate per layer group, for a new head on pretrained layers.
 
-    The last group gets ``head``, the one before it ``head / lr_mult``, the first a tenth of that;
-    those between are spread geometrically.
+    The last group gets half of ``base_lr``, the one before it ``1 / lr_mult`` of that, the first a
+    tenth of the one before the last; those between are spread geometrically. A `LayerDecay` says
+    itself what the groups get.
 
     Raises:
         ValueError: when ``lr_mult`` is not above 0.
     """
     if not lr_mult > 0:
         raise ValueError(f"lr_mult must be a number above 0; got {lr_mult}.")
+    if isinstance(base_lr, LayerDecay):
+        half = layer_decay(base_lr.lr / 2, base_lr.decay, lowest=base_lr.lowest)
+        return spread_rates(half, n_layers)
+    head = base_lr / 2
     late = head / lr_mult
     body = spread_rates(slice(late / 10, late), n_layers - 1) if n_layers > 1 else []
     return [*body, head]
+
+
+def head_rates(base_lr: float | LayerDecay) -> LearningRate:
+    """Return the rates of the epochs in which the head trains alone."""
+    return slice(base_lr.lr if isinstance(base_lr, LayerDecay) else base_lr)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learnkit.errors import NonFiniteLossError
-from learnkit.lr_find import LRFindResult
+from learnkit.lr_find import READINGS, LRFindResult
 
 LOSSES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=120)
 
@@ -124,6 +124,26 @@ def test_the_result_shows_its_readings_and_not_its_points() -> None:
     assert repr(result) == (
         "LRFindResult(valley=1.00e-03, steep=1.00e-03, minimum=1.00e-02, slide=1.00e-03, 3 points)"
     )
+
+
+def test_readings_that_agree_need_no_words() -> None:
+    result = LRFindResult(sweep(100), typical())
+    assert result.suggestions == {n: getattr(result, n) for n in READINGS}
+    assert result.agreement == max(result.suggestions.values()) / min(result.suggestions.values())
+    result = LRFindResult([1e-3, 1e-2], [2.0, 1.0])
+    assert (result.agreement, result.warning) == (1.0, None)
+    assert "differ" not in repr(result)
+
+
+def test_readings_that_are_far_apart_say_so(tmp_path: Path) -> None:
+    """The loss falls slowly for long, has its minimum late and explodes at once."""
+    losses = [3.0 - 0.01 * i for i in range(90)] + [2.2 + 2.0**i for i in range(10)]
+    result = LRFindResult(sweep(100), losses)
+    assert result.agreement > 10
+    expected = f"the four readings differ by {result.agreement:,.0f}x: look at the curve"
+    assert result.warning == expected
+    assert repr(result).endswith(f", 100 points; {expected})")
+    result.plot(tmp_path / "lr.png")
 
 
 def test_the_plot_is_saved(tmp_path: Path) -> None:

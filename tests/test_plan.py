@@ -7,7 +7,16 @@ import torch
 from torch import nn
 
 from learnkit.data.bunch import DataBunch
-from learnkit.plan import FitPlan, fine_tune_rates, one_cycle_plan, opening_line
+from learnkit.optim import layer_decay
+from learnkit.plan import (
+    FitPlan,
+    fine_tune_rates,
+    flat_cos_plan,
+    head_rates,
+    one_cycle_plan,
+    opening_line,
+    sgdr_plan,
+)
 from learnkit.state import State
 
 
@@ -84,10 +93,51 @@ def test_one_cycle_has_the_corners_of_fastai() -> None:
 def test_fine_tuning_gives_the_body_far_lower_rates_than_the_head(
     n: int, rates: list[float]
 ) -> None:
-    assert fine_tune_rates(2e-3, n, lr_mult=100) == pytest.approx(rates)
+    assert fine_tune_rates(4e-3, n, lr_mult=100) == pytest.approx(rates)
 
 
 def test_fine_tuning_refuses_a_body_that_would_not_learn() -> None:
     with pytest.raises(ValueError) as caught:
         fine_tune_rates(1e-3, 3, lr_mult=0)
     assert str(caught.value) == "lr_mult must be a number above 0; got 0."
+
+
+def test_fine_tuning_follows_a_decay_by_depth() -> None:
+    """Half the rate, as for a number; the head alone gets the whole of it."""
+    decay = layer_decay(4e-3, 0.5)
+    assert fine_tune_rates(decay, 3, lr_mult=100) == [0.5e-3, 1e-3, 2e-3]
+    assert (head_rates(decay), head_rates(4e-3)) == (slice(4e-3), slice(4e-3))
+
+
+def test_an_optimizer_without_decay_is_said_to_have_none(state: State) -> None:
+    state._optimizer = torch.optim.Rprop(state.model.parameters())
+    assert "; Rprop, constant, lr 0.003, no decay; " in line(state, [0.003])
+
+
+def test_flat_cosine_has_the_corners_of_fastai() -> None:
+    """fastai v2 ``fit_flat_cos``: flat for 75 %, then to lr / 1e5."""
+    plan = flat_cos_plan(4, 0.1, weight_decay=0.01)
+    assert [plan.schedule(at) for at in (0.0, 0.75, 1.0)] == [1.0, 1.0, 1e-5]
+    assert (plan.epochs, plan.schedule_name) == (4, "flat, then cosine")
+
+
+@pytest.mark.parametrize(
+    ("cycles", "length", "mult", "epochs", "name"),
+    [(3, 1, 2, 7, "3 cosines"), (3, 2, 1, 6, "3 cosines"), (1, 5, 2, 5, "one cosine")],
+)
+def test_restarts_last_as_long_as_fastais(
+    cycles: int, length: int, mult: int, epochs: int, name: str
+) -> None:
+    """fastai v2 ``fit_sgdr``: cycle_len * (cycle_mult ** n - 1) / (cycle_mult - 1) epochs."""
+    plan = sgdr_plan(cycles, length, 0.1, weight_decay=0.01, cycle_mult=mult)
+    assert (plan.epochs, plan.schedule_name) == (epochs, name)
+    begins = [length * sum(mult**j for j in range(i)) / epochs for i in range(cycles)]
+    assert [plan.schedule(begin) for begin in begins] == [1.0] * cycles
+
+
+def test_cycles_of_no_epochs_are_refused() -> None:
+    with pytest.raises(ValueError) as caught:
+        sgdr_plan(2, 0, 0.1, weight_decay=0.0)
+    assert (
+        str(caught.value) == "fit_sgdr(): cycle_len must be a whole number of at least 1, found 0."
+    )

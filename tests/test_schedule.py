@@ -3,9 +3,11 @@
 import math
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,15 +16,19 @@ from learnkit.schedule import (
     combine,
     constant,
     cosine,
+    exponential,
     flat_cosine,
     linear,
     one_cycle,
     one_cycle_momentum,
+    piecewise,
+    polynomial,
+    sgdr,
     warmup,
 )
 
 FRACTIONS = st.floats(0, 1)
-SGDR = combine([1 / 7, 2 / 7, 4 / 7], [cosine(), cosine(), cosine()])
+SGDR = sgdr(3)
 ALL: dict[str, Schedule] = {
     "constant": constant(),
     "linear": linear(),
@@ -31,7 +37,12 @@ ALL: dict[str, Schedule] = {
     "flat_cosine": flat_cosine(),
     "warmup": warmup(cosine(), pct=0.1),
     "sgdr": SGDR,
+    "polynomial": polynomial(power=0.9),
+    "exponential": exponential(),
+    "piecewise": piecewise([0.5, 0.75], [1.0, 0.1, 0.01]),
+    "combined": combine([0.5, 0.5], [linear(start=0.2, end=1.0), cosine()]),
 }
+JUMPING = ("sgdr", "piecewise")
 
 
 def fastai_combined_cos(pct: float, start: float, middle: float, end: float, at: float) -> float:
@@ -91,6 +102,72 @@ def test_restarts_double_as_in_sgdr() -> None:
     assert SGDR(1.0) == 0.0
 
 
+@pytest.mark.parametrize("cycle_mult", [1, 2, 3])
+@pytest.mark.parametrize("first_steps", [1, 3, 7, 96])
+def test_each_cycle_begins_at_its_peak_exactly(cycle_mult: int, first_steps: int) -> None:
+    """arXiv 1608.03983: at a restart T_cur is 0, so the rate is eta_max, to the last bit."""
+    lengths = [first_steps * cycle_mult**i for i in range(4)]
+    schedule, total, begin = sgdr(4, cycle_mult=cycle_mult, end=0.1), sum(lengths), 0
+    for length in lengths:
+        assert schedule(begin / total) == 1.0
+        if length > 1:
+            last = 0.1 + 0.9 * (1 + math.cos(math.pi * (length - 1) / length)) / 2
+            assert schedule((begin + length - 1) / total) == pytest.approx(last)
+        begin += length
+    assert schedule(1.0) == 0.1
+
+
+def test_restarts_are_those_of_torch() -> None:
+    """CosineAnnealingWarmRestarts, with T_0 and T_mult in steps."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    torchs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, T_0=4, T_mult=2, eta_min=0.05
+    )
+    schedule = sgdr(3, end=0.05)
+    for step in range(28):
+        assert schedule(step / 28) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        torchs.step()
+
+
+@pytest.mark.parametrize("power", [0.9, 1.0, 2.0, 3.5])
+def test_polynomial_is_that_of_torch(power: float) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    torchs = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=10, power=power)
+    for step in range(11):
+        found = polynomial(power=power)(step / 10)
+        assert found == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        torchs.step()
+
+
+def test_polynomial_ends_where_it_should() -> None:
+    """Chen et al. 2017, arXiv 1606.00915, section 4.1: (1 - iter / max_iter) ** 0.9."""
+    assert polynomial(power=0.9)(0.25) == 0.75**0.9
+    schedule = polynomial(power=2, start=0.8, end=0.2)
+    assert [schedule(at) for at in (0.0, 0.5, 1.0)] == [0.8, pytest.approx(0.35), 0.2]
+
+
+def test_exponential_multiplies_evenly() -> None:
+    values = [exponential(end=1e-4)(at / 4) for at in range(5)]
+    assert values == pytest.approx([1, 1e-1, 1e-2, 1e-3, 1e-4])
+    assert (values[0], values[-1]) == (1.0, 1e-4)
+
+
+def test_piecewise_changes_at_its_boundaries() -> None:
+    """He et al. 2016, arXiv 1512.03385, section 4.2: by 10 at 32k and 48k of 64k steps."""
+    schedule = piecewise([0.5, 0.75], [1, 0.1, 0.01])
+    found = [schedule(at) for at in (0, 0.4999, 0.5, 0.7499, 0.75, 1)]
+    assert found == [1, 1, 0.1, 0.1, 0.01, 0.01]
+    assert piecewise([], [0.5])(0.3) == 0.5
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_schedule_draws_itself(name: str, tmp_path: Path) -> None:
+    ALL[name].plot(tmp_path / "curve.png")  # type: ignore[attr-defined]
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("fraction", "value"), [(0.0, 1.0), (0.5, 1.0), (0.75, 1.0), (0.875, 0.500005), (1.0, 1e-5)]
 )
@@ -124,7 +201,7 @@ def test_every_schedule_stays_within_zero_and_one(name: str, fraction: float) ->
     assert 0.0 <= ALL[name](fraction) <= 1.0
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name != "sgdr"])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in (*JUMPING, "polynomial")])
 @given(fraction=st.floats(0, 1 - 1e-6))
 def test_schedules_without_restarts_have_no_jumps(name: str, fraction: float) -> None:
     steepest = 12.0  # one over the shortest phase, times pi / 2 for a cosine
@@ -172,6 +249,28 @@ def test_schedules_are_values(name: str) -> None:
         ),
         (lambda: linear(end=1.5), "linear(): end must be from 0 to 1, found 1.5."),
         (lambda: cosine(start=-0.1), "cosine(): start must be from 0 to 1, found -0.1."),
+        (
+            lambda: sgdr(0),
+            "sgdr(): n_cycles must be a whole number of at least 1, found 0.",
+        ),
+        (
+            lambda: sgdr(2, cycle_mult=1.5),  # type: ignore[arg-type]
+            "sgdr(): cycle_mult must be a whole number of at least 1, found 1.5.",
+        ),
+        (lambda: polynomial(power=0), "polynomial(): power must be above 0, found 0."),
+        (
+            lambda: exponential(end=0.0),
+            "exponential(): end must be above 0, at most 1, found 0.0.",
+        ),
+        (
+            lambda: piecewise([0.5, 0.5], [1, 1, 1]),
+            "piecewise(): boundaries must be rising fractions between 0 and 1, found [0.5, 0.5].",
+        ),
+        (
+            lambda: piecewise([0.5], [1.0]),
+            "piecewise(): values must be one more than boundaries, found 1 values and 1 "
+            "boundaries.",
+        ),
         (
             lambda: warmup(cosine(), pct=0.0),
             "warmup(): pct must be between 0 and 1, found 0.0.",

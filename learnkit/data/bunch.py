@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from torch.utils.data import DataLoader, Dataset
 
-from learnkit.data.datasets import ArrayLike, dataset_loaders, hold_out, tensor_dataset
+from learnkit.data.datasets import (
+    ArrayLike,
+    dataset_loaders,
+    hold_out,
+    split_words,
+    tensor_dataset,
+)
 from learnkit.data.options import (
     Tfm,
     Tfms,
@@ -22,6 +28,7 @@ from learnkit.data.targets import encode_targets, known_classes
 from learnkit.data.torch_loader import TorchLoader
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
+from learnkit.reprs import bunch_html
 from learnkit.types import Batch, BatchLoader, LossFn
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ class DataBunch:
         loss_func: the loss that fits the targets; None leaves it to the learner.
         batch_tfms: random changes of training batches, run on the device in this order.
         seed: all random choices depend on it.
+        split: how training and validation were divided, in words.
     """
 
     train_dl: BatchLoader
@@ -51,6 +59,7 @@ class DataBunch:
     loss_func: LossFn | None = None
     batch_tfms: tuple[Tfm, ...] = ()
     seed: int = 42
+    split: str = ""
 
     @property
     def n_classes(self) -> int:
@@ -135,6 +144,7 @@ class DataBunch:
             loss_func=loss_func,
             batch_tfms=check_batch_tfms(tfms),
             seed=seed,
+            split="as given",
         )
 
     @classmethod
@@ -182,6 +192,7 @@ class DataBunch:
             loss_func=loss_func,
             batch_tfms=check_batch_tfms(tfms),
             seed=seed,
+            split=split_words(valid_ds, valid_pct, seed),
         )
 
     @classmethod
@@ -234,6 +245,7 @@ class DataBunch:
             loss_func=loss_func,
             batch_tfms=check_batch_tfms(tfms),
             seed=seed,
+            split=split_words(valid, valid_pct, seed),
         )
 
     @classmethod
@@ -247,6 +259,7 @@ class DataBunch:
         batch_tfms: tuple[Tfm, ...],
         seed: int,
         test_dl: BatchLoader | None = None,
+        split: str = "",
     ) -> Self:
         """Make a bunch of this class from loaders; a class with more fields finds them out here."""
         return cls(
@@ -257,10 +270,15 @@ class DataBunch:
             loss_func=loss_func,
             batch_tfms=batch_tfms,
             seed=seed,
+            split=split,
         )
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        loaders = {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}
+        return bunch_html(type(self).__name__, loaders, self.classes)
 
     def _lines(self) -> list[str]:
         few = ", ".join(self.classes[:6]) + (", ..." if self.n_classes > 6 else "")

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from learnkit.data.dataset_loader import DatasetLoader
-from learnkit.data.split import split_random
+from learnkit.data.split import held_out_words, split_random
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
 
@@ -62,6 +62,13 @@ def hold_out(
         Subset(train, kept.tolist()),
         Subset(train, held.tolist()),
     )
+
+
+def split_words(valid: object, valid_pct: float | None, seed: int) -> str:
+    """Say how `hold_out` came to its two sides."""
+    if valid is not None:
+        return "as given"
+    return held_out_words(0.2 if valid_pct is None else valid_pct, seed, stratified=False)
 
 
 def dataset_loaders(

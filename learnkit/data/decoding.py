@@ -61,7 +61,7 @@ class Decoding:
     ) -> None:
         self._images, self._skipped, self._size = images, skipped, size
         self._n_draws, self._seed = RandomResizedCrop.n_draws if crop else 0, seed
-        self._workers, self._ahead = workers, max(1, prefetch) if workers else 0
+        self.workers, self._ahead = workers, max(1, prefetch) if workers else 0
         self._memory = ReusedMemory()
         self._pinned = torch.cuda.is_available()
 
@@ -76,7 +76,7 @@ class Decoding:
         Raises:
             DataError: when more images cannot be read than allowed.
         """
-        threads: Threads[Failures] = Threads(self._workers, name="learnkit-decode")
+        threads: Threads[Failures] = Threads(self.workers, name="learnkit-decode")
         running: deque[_Job] = deque()
         to_come = sum(map(len, plan))
         try:
@@ -97,7 +97,7 @@ class Decoding:
         out = pixels.numpy()
         draws = uniforms(mix(self._seed, key_of("crop"), epoch), indices, self._n_draws)
         # two parts for each worker, so that none waits long for the slowest
-        step = -(-len(indices) // (2 * max(1, self._workers)))
+        step = -(-len(indices) // (2 * max(1, self.workers)))
         parts = [
             threads.submit(
                 self._fill, out[a : a + step], indices[a : a + step], draws[a : a + step], a

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from learnkit.data.batch import BatchPipeline
 from learnkit.data.bunch import DataBunch
-from learnkit.data.datasets import dataset_loaders, hold_out, warn_if_few
+from learnkit.data.datasets import dataset_loaders, hold_out, split_words, warn_if_few
 from learnkit.data.geometry import Resize
 from learnkit.data.items import Items
 from learnkit.data.labels import decide_classes, encode
@@ -109,6 +109,7 @@ class ImageBunchBase(DataBunch):
             loss_func=loss_func,
             batch_tfms=check_batch_tfms(tfms),
             seed=seed,
+            split=split_words(valid_ds, valid_pct, seed),
             size=fitted,
             resize=resize,
         )
@@ -137,6 +138,7 @@ class ImageBunchBase(DataBunch):
             seed=options.seed,
             size=options.size,
             resize=options.resize,
+            split=sides.split,
         )
 
     @classmethod
@@ -150,6 +152,7 @@ class ImageBunchBase(DataBunch):
         batch_tfms: tuple[Tfm, ...],
         seed: int,
         test_dl: BatchLoader | None = None,
+        split: str = "",
     ) -> Self:
         shape = tuple(next(iter(train_dl)).x.shape)
         if len(shape) != 4:
@@ -165,6 +168,7 @@ class ImageBunchBase(DataBunch):
             loss_func=loss_func,
             batch_tfms=batch_tfms,
             seed=seed,
+            split=split,
             size=(shape[2], shape[3]),
         )
 

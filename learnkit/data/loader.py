@@ -119,6 +119,21 @@ class ImageLoader:
         return self._skipped.reasons
 
     @property
+    def num_workers(self) -> int:
+        """Decoding threads."""
+        return self._decoding.workers
+
+    @property
+    def crop(self) -> RandomResizedCrop | None:
+        """The random crop of training, or None."""
+        return self._crop
+
+    @property
+    def kept(self) -> str:
+        """Where decoded images are kept: "in memory", "in a file", "nowhere", "where they fit"."""
+        return self._images.kept
+
+    @property
     def source(self) -> ImageSource:
         """Where the pixels come from."""
         return self._source

@@ -7,7 +7,7 @@ crop needs are given.
 import threading
 from collections.abc import Sequence
 
-from learnkit.data.cache import ImageCache
+from learnkit.data.cache import ImageCache, NoCache, RamCache
 from learnkit.data.caches import Caches
 from learnkit.data.geometry import (
     RandomResizedCrop,
@@ -53,6 +53,14 @@ class PreparedImages:
             if self._cache is None:
                 self._cache = self._opened()
             return self._cache
+
+    @property
+    def kept(self) -> str:
+        """Where images are kept, in words."""
+        if self._cache is None:
+            return "where they fit"
+        places = {RamCache: "in memory", NoCache: "nowhere"}
+        return places.get(type(self._cache), "in a file")
 
     def _opened(self) -> ImageCache:
         height, width = self._size

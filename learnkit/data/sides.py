@@ -10,7 +10,7 @@ import numpy as np
 from learnkit.data.items import describe_folder, existing_folder, list_images
 from learnkit.data.labels import Labelled
 from learnkit.data.layout import read_folders
-from learnkit.data.split import split_groups
+from learnkit.data.split import held_out_words, split_groups
 from learnkit.data.table import Rows, check_files
 from learnkit.errors import DataError
 
@@ -25,12 +25,14 @@ class Sides(NamedTuple):
         train: what is trained on.
         valid: what is held out.
         advice: what to do about a class that only ``valid`` has.
+        split: how the two came about, in words.
     """
 
     root: Path
     train: Labelled
     valid: Labelled
     advice: str
+    split: str = ""
 
 
 def sides_of_folders(
@@ -56,7 +58,8 @@ def sides_of_folders(
         f"Add images of it to {files.train.where}, take it out of {files.valid.where}, "
         "or give every class in classes=."
     )
-    return Sides(files.root, files.train, files.valid, advice)
+    words = f"as the folders are: {files.train.where} and {files.valid.where}"
+    return Sides(files.root, files.train, files.valid, advice, words)
 
 
 def sides_of_rows(
@@ -83,7 +86,8 @@ def sides_of_rows(
     flags = np.array(rows.held_out, dtype=bool)
     train = labelled.take(np.flatnonzero(~flags), f"the training rows of {where}")
     valid = labelled.take(np.flatnonzero(flags), f"the validation rows of {where}")
-    return Sides(root, train, valid, "Add training rows of it, or give every class in classes=.")
+    advice = "Add training rows of it, or give every class in classes=."
+    return Sides(root, train, valid, advice, "by the table's own column")
 
 
 def sides_of_paths(
@@ -133,4 +137,5 @@ def hold_out_files(
     kept, held = split_groups(files.names, files.labels, valid_pct, seed, stratified=stratified)
     train = files.take(kept, f"the training part of {files.where}")
     valid = files.take(held, f"the validation part of {files.where}")
-    return Sides(root, train, valid, _ADVICE_SPLIT)
+    words = held_out_words(valid_pct, seed, stratified=stratified)
+    return Sides(root, train, valid, _ADVICE_SPLIT, words)

@@ -9,6 +9,12 @@ from learnkit.errors import DataError
 from learnkit.randomness import FloatArray, IntArray, key_of, mix, uniforms
 
 
+def held_out_words(pct: float, seed: int, *, stratified: bool) -> str:
+    """Say how a part was held out."""
+    each = ", of each class its share" if stratified else ""
+    return f"{pct:.3g} of the samples held out at random{each}, by seed {seed}"
+
+
 def split_random(n: int, pct: float, seed: int) -> tuple[IntArray, IntArray]:
     """Share ``n`` samples out at random; at least one goes to either side.
 

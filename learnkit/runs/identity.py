@@ -68,6 +68,7 @@ def plan_identity(plan: FitPlan, rates: Sequence[float]) -> Identity:
     """Return the schedule of a fit."""
     return {
         "schedule.epochs": plan.epochs,
+        "schedule.minutes": plan.minutes,
         "schedule.lr": [float(rate) for rate in rates],
         "schedule.curve": _curve(plan.schedule),
         "schedule.momentum": None if plan.momentum is None else _curve(plan.momentum),

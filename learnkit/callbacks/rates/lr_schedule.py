@@ -1,14 +1,11 @@
 """Move the learning rate, and momentum if wanted, along a schedule."""
 
-from typing import Any, Final
-
 from typing_extensions import override
 
 from learnkit.callback import Callback
+from learnkit.optim import keep_momentum, kept_momentum, put_momentum_back, set_momentum
 from learnkit.schedule import Schedule
 from learnkit.state import State
-
-_INITIAL: Final = "initial_momentum"
 
 
 class LRSchedule(Callback):
@@ -33,9 +30,8 @@ class LRSchedule(Callback):
     def before_fit(self, state: State) -> None:
         for group in state.optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))
-            if self.momentum is not None and _momentum_of(group):
-                # kept in the group so that a checkpoint of the optimizer holds it
-                group.setdefault(_INITIAL, _momentum_of(group))
+            if self.momentum is not None:
+                keep_momentum(group)
 
     @override
     def before_step(self, state: State) -> None:
@@ -44,23 +40,12 @@ class LRSchedule(Callback):
         momentum = self.momentum(fraction) if self.momentum is not None else None
         for group in state.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * multiplier
-            if momentum is not None and _INITIAL in group:
-                _set_momentum(group, momentum)
+            if momentum is not None:
+                for name in kept_momentum(group):
+                    set_momentum(group, name, momentum)
 
     @override
     def after_fit(self, state: State) -> None:
-        for group in state.optimizer.param_groups:
-            if _INITIAL in group:
-                _set_momentum(group, group.pop(_INITIAL))
-
-
-def _momentum_of(group: dict[str, Any]) -> float:
-    """0 where there is none: plain SGD, which then stays plain, or Adagrad."""
-    return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
-
-
-def _set_momentum(group: dict[str, Any], momentum: float) -> None:
-    if "betas" in group:
-        group["betas"] = (momentum, *group["betas"][1:])
-    else:
-        group["momentum"] = momentum
+        if self.momentum is not None:
+            for group in state.optimizer.param_groups:
+                put_momentum_back(group)
