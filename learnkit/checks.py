@@ -13,15 +13,18 @@ from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.losses import default_loss
+from learnkit.metrics import MetricLike
 from learnkit.models.backbone import Backbone
 from learnkit.models.transfer import CnnModel
+from learnkit.named import named_callback
 from learnkit.optim import LayerGroups
 from learnkit.types import LossFn
 
 if TYPE_CHECKING:
     from learnkit.card import ImageInputs
 
-Callbacks: TypeAlias = Callback | Sequence[Callback]
+Callbacks: TypeAlias = Callback | str | Sequence[Callback | str]
+Metrics: TypeAlias = MetricLike | str | Sequence[MetricLike | str]
 
 
 def image_inputs(data: DataBunch, normalize: Normalize | None) -> "ImageInputs | None":
@@ -130,10 +133,16 @@ def check_normalize(normalize: object) -> None:
 
 
 def as_callbacks(given: Callbacks) -> tuple[Callback, ...]:
-    """Return one or many callbacks as a tuple; TypeError for classes and strangers."""
-    callbacks: tuple[object, ...] = (given,)
+    """Return one or many callbacks as a tuple, words made into what they name.
+
+    Raises:
+        TypeError: for classes and strangers.
+        PluginError: for a word that names nothing, or what cannot be imported or made.
+    """
+    listed: tuple[object, ...] = (given,)
     if isinstance(given, Iterable) and not isinstance(given, type | str):
-        callbacks = tuple(given)
+        listed = tuple(given)
+    callbacks = tuple(named_callback(one) if isinstance(one, str) else one for one in listed)
     for callback in callbacks:
         if isinstance(callback, type) and issubclass(callback, Callback):
             name = callback.__name__

@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     _add_demo(_verb(verbs, "demo", "train on the photos that come with learnkit, in a minute"))
     _verb(verbs, "info", "versions, device, precision and extras, for a bug report")
     _add_cache(_verb(verbs, "cache", "what learnkit keeps on disk to be faster: show or delete it"))
+    _add_plugins(_verb(verbs, "plugins", "callbacks, metrics and backbones of other packages"))
     return top
 
 
@@ -146,6 +147,10 @@ def _add_cache(verb: argparse.ArgumentParser) -> None:
         # as `learnkit cache --debug info` has set it, if at all
         shown = "show the traceback of an error"
         word.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=shown)
+
+
+def _add_plugins(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="print a JSON list")
 
 
 def _at_least_one(word: str) -> int:

@@ -1,6 +1,5 @@
 """Photos: what ``from learnkit.vision import *`` gives, and the learner made for them."""
 
-from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ import torch
 from learnkit import models
 from learnkit.callback import Callback
 from learnkit.callbacks import CSVLog, EarlyStopping, GradientClip, SaveBest
-from learnkit.checks import Callbacks
+from learnkit.checks import Callbacks, Metrics
 from learnkit.compiled import CompileMode
 from learnkit.data.augment import RandomErasing
 from learnkit.data.batch import Normalize
@@ -23,10 +22,11 @@ from learnkit.finite import NonFinite
 from learnkit.history import History
 from learnkit.inference import Prediction, Predictor, load_learner
 from learnkit.learner import Learner
-from learnkit.metrics import MetricLike, accuracy, error_rate, top_k
+from learnkit.metrics import accuracy, error_rate, top_k
 from learnkit.micro_batch import MicroBatch
 from learnkit.models.backbone import Backbone, Weights
 from learnkit.models.transfer import Head, build_cnn
+from learnkit.named import named_backbone
 from learnkit.names import checked_keywords
 from learnkit.optim import adamw, sgd
 from learnkit.precision import Precision, PrecisionName
@@ -75,10 +75,10 @@ __all__ = [
 @checked_keywords
 def cnn_learner(
     data: DataBunch,
-    backbone: Backbone,
+    backbone: Backbone | str,
     *,
     weights: Weights = "default",
-    metrics: MetricLike | Sequence[MetricLike] = (),
+    metrics: Metrics = (),
     loss_func: LossFn | None = None,
     opt_func: OptimizerFactory = adamw,
     head: Head = "fastai",
@@ -102,7 +102,8 @@ def cnn_learner(
 
     Args:
         data: photos with classes.
-        backbone: such as ``models.resnet34`` or ``models.timm("convnext_tiny")``.
+        backbone: such as ``models.resnet34`` or ``models.timm("convnext_tiny")``; a word names one
+            of learnkit's or of a plug-in.
         weights: ``"default"``, a tag, the path of a file, or None for random ones.
         metrics: as in `Learner`.
         loss_func: as in `Learner`.
@@ -127,6 +128,7 @@ def cnn_learner(
     Raises:
         WeightsError: when the weights cannot be had or do not fit.
         ModelError: when the data has fewer than two classes, or ``head`` is no head.
+        PluginError: when a word names no backbone, metric or callback.
 
     Example::
 
@@ -143,6 +145,7 @@ def cnn_learner(
         raise ModelError(
             f"cnn_learner needs data with at least two classes; this has {data.n_classes}."
         )
+    backbone = named_backbone(backbone)
     model = build_cnn(
         backbone,
         data.n_classes,
