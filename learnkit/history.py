@@ -1,15 +1,20 @@
 """What a fit leaves behind: one row of numbers per epoch."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
+from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Final, overload
 
+from learnkit.curves import Line, draw_lines
 from learnkit.extras import require
 from learnkit.figures import finish, new_figure
 
 Row = dict[str, float]
+
+_LOSSES: Final = ("train_loss", "valid_loss")
 
 
 class History(Sequence[Row]):
@@ -79,22 +84,50 @@ class History(Sequence[Row]):
 
     def plot(self, path: str | PathLike[str] | None = None) -> None:
         """Draw losses and metrics over epochs; save to ``path`` if given, else show."""
-        metrics = [c for c in self.columns if c not in ("train_loss", "valid_loss", "seconds")]
+        metrics = self._metrics()
         figure = new_figure((9 if metrics else 5, 3.2), path=path, purpose="History.plot")
         axes = figure.subplots(1, 2 if metrics else 1, squeeze=False)
-        epochs = range(1, len(self) + 1)
-        for name in ("train_loss", "valid_loss"):
-            if name in self.columns:
-                axes[0, 0].plot(epochs, self.column(name), marker="o", label=name)
-        for name in metrics:
-            axes[0, 1].plot(epochs, self.column(name), marker="o", label=name)
-        for axis in axes.flat:
-            axis.set_xlabel("epoch")
-            axis.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 1.25
-            axis.grid(alpha=0.3)
-            if axis.has_data():
-                axis.legend()
+        for axis, names in zip(axes.flat, (_LOSSES, metrics), strict=False):
+            draw_lines(axis, self._lines(names), x="epoch", y="", whole=True)
         finish(figure, path=path, purpose="History.plot")
+
+    def plot_losses(self, path: str | PathLike[str] | None = None) -> None:
+        """Draw both losses over epochs; save to ``path`` if given, else show."""
+        self._plot(_LOSSES, "loss", path, "History.plot_losses")
+
+    def plot_metrics(self, path: str | PathLike[str] | None = None) -> None:
+        """Draw each metric over epochs; save to ``path`` if given, else show."""
+        self._plot(self._metrics(), "", path, "History.plot_metrics")
+
+    def _plot(
+        self, names: Sequence[str], y: str, path: str | PathLike[str] | None, purpose: str
+    ) -> None:
+        figure = new_figure((6, 3.5), path=path, purpose=purpose)
+        draw_lines(figure.subplots(), self._lines(names), x="epoch", y=y, whole=True)
+        finish(figure, path=path, purpose=purpose)
+
+    def _metrics(self) -> list[str]:
+        return [name for name in self.columns if name not in (*_LOSSES, "seconds")]
+
+    def _lines(self, names: Sequence[str]) -> list[Line]:
+        epochs, there = range(1, len(self) + 1), [n for n in names if n in self.columns]
+        return [Line(name=name, x=epochs, y=self.column(name), marked=True) for name in there]
+
+    def _repr_html_(self) -> str:
+        """One line for a notebook: the table stands above it already, or was not asked for."""
+        words = [f"<b>History</b>: {len(self)} epoch{'s' if len(self) != 1 else ''}"]
+        losses = {
+            e: row["valid_loss"] for e, row in enumerate(self._rows, 1) if "valid_loss" in row
+        }
+        finite = {epoch: loss for epoch, loss in losses.items() if math.isfinite(loss)}
+        if finite:
+            best = min(finite, key=finite.__getitem__)
+            row = {name: v for name, v in self._rows[best - 1].items() if name != "seconds"}
+            numbers = ", ".join(f"{escape(name)} {value:.4g}" for name, value in row.items())
+            words.append(f"lowest valid_loss in epoch {best}: {numbers}")
+        if self.stop_reason is not None:
+            words.append(f"stopped: {escape(self.stop_reason)}")
+        return f"<p>{'; '.join(words)}</p>"
 
     def __repr__(self) -> str:
         """One line: the bar above a notebook cell's result has shown the table already."""

@@ -43,9 +43,8 @@ from learnkit.errors import StateError
 from learnkit.forward import Parts
 from learnkit.history import History
 from learnkit.models.fast_body import fast_body, has_fast_body
-from learnkit.models.freeze import train_mode
 from learnkit.optim import clear_gradients
-from learnkit.phases import Phases, leave, validate_within
+from learnkit.phases import Phases, leave, training_batches, validate_within
 from learnkit.randomness import kept_generators, seed_generators
 from learnkit.signals import Interrupts
 from learnkit.state import Phase, SkipBatch
@@ -149,7 +148,11 @@ class _Fit(Phases):
         self.callbacks, self.history = callbacks, history
         self.saver, self.interrupts = saver, interrupts
         self.runner = TrainRunner(parts, self.call)
-        parts.state.serve(validate=partial(validate_within, parts), recompute=self.runner.recompute)
+        parts.state.serve(
+            validate=partial(validate_within, parts),
+            recompute=self.runner.recompute,
+            training_batches=partial(training_batches, parts),
+        )
         self.began = time.perf_counter()
         self.counts = replace(parts.state.progress)
 
@@ -278,11 +281,13 @@ class _Fit(Phases):
         seen = None if progress.epochs_done else progress.batches_done
         if not n_repeating or seen == 0:
             return
+        modes = [(module, module.training) for module in state.model.modules()]
         state.model.eval()
         with torch.no_grad(), batches_of(loader, progress.epochs_before) as batches:
             for loaded in islice(batches, seen):
                 batch = parts.pipeline.prepare(loaded, keys=None)
                 parts.fast.announce(batch.x, loader, n_repeating, loaded.indices)
                 with parts.precision.forward_context():
-                    parts.task.forward(self.state.model, batch)
-        train_mode(self.state.model)
+                    parts.task.forward(state.model, batch)
+        for module, training in modes:
+            module.training = training

@@ -12,9 +12,9 @@ from learnkit.errors import DataError
 from learnkit.forward import BatchRunner, Parts
 from learnkit.models.fast_body import fast_body
 from learnkit.models.freeze import train_mode
-from learnkit.randomness import kept_generators
+from learnkit.randomness import SampleKeys, kept_generators
 from learnkit.state import Phase
-from learnkit.types import BatchLoader, RepeatingLoader, batches_of
+from learnkit.types import Batch, BatchLoader, RepeatingLoader, batches_of
 
 if TYPE_CHECKING:
     from learnkit.runs.moment import Moment
@@ -46,6 +46,17 @@ def validate_within(parts: Parts) -> dict[str, float]:
         for module, training in modes:
             module.training = training
     return dict(inner.state.metrics)
+
+
+def training_batches(parts: Parts) -> Iterator[Batch]:
+    """Give the batches of the epoch's training as they are computed."""
+    loader, epoch = parts.state.train_dl, parts.state.progress.epoch_key
+    if loader is None:
+        return
+    with kept_generators(parts.state.device), batches_of(loader, epoch) as batches:
+        for loaded in batches:
+            keys = SampleKeys(parts.seed, epoch, loaded.indices)
+            yield parts.pipeline.prepare(loaded, keys=keys)
 
 
 def leave(parts: Parts) -> None:

@@ -65,9 +65,7 @@ class Plain:
 
     def forward_context(self) -> AbstractContextManager[object]:
         """Autocast for bf16, nothing for fp32."""
-        if self.name == "bf16":
-            return torch.autocast(self.device_type, dtype=torch.bfloat16)
-        return _NOTHING
+        return autocast_of(self.name, self.device_type)
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients of ``loss``."""
@@ -106,7 +104,7 @@ class Fp16:
 
     def forward_context(self) -> AbstractContextManager[object]:
         """Autocast to fp16."""
-        return torch.autocast(self._device_type, dtype=torch.float16)
+        return autocast_of(self.name, self._device_type)
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients of the scaled loss."""
@@ -143,6 +141,12 @@ class Fp16:
         """Take back what `state_dict` returned."""
         if state:
             self._scaler.load_state_dict(state)
+
+
+def autocast_of(name: str, device_type: str) -> AbstractContextManager[object]:
+    """Return the context in which a model computes in the precision of this name."""
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name)
+    return _NOTHING if half is None else torch.autocast(device_type, dtype=half)
 
 
 def choose_precision(

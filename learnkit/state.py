@@ -4,7 +4,7 @@ The loop writes it; hooks read it and may assign ``batch``, ``preds`` and ``loss
 the loop, the learner or any callback.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any, TypeVar
@@ -107,6 +107,7 @@ class State:
         "_preds",
         "_recompute",
         "_stop_reason",
+        "_training_batches",
         "_validate",
         "accumulate",
         "classes",
@@ -156,6 +157,7 @@ class State:
         self._batch_limit: int | None = None
         self._validate: Callable[[], dict[str, float]] | None = None
         self._recompute: Callable[[], None] | None = None
+        self._training_batches: Callable[[], Iterator[Batch]] | None = None
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -299,6 +301,18 @@ class State:
             raise StateError("`recompute` is not available here; it exists in before_step.")
         self._recompute()
 
+    def training_batches(self) -> Iterator[Batch]:
+        """Give the batches of this epoch's training once more, as a step gets them.
+
+        Their reading draws no random number that training draws.
+
+        Raises:
+            StateError: outside a fit.
+        """
+        if self._training_batches is None:
+            raise StateError("`training_batches` is not available here; it exists during a fit.")
+        return self._training_batches()
+
     def _plan_steps(self) -> None:
         """Count the steps that are left, by the batches of the loader and their limit."""
         progress, loader = self.progress, self.train_dl
@@ -326,10 +340,15 @@ class State:
         return state
 
     def serve(
-        self, *, validate: Callable[[], dict[str, float]], recompute: Callable[[], None]
+        self,
+        *,
+        validate: Callable[[], dict[str, float]],
+        recompute: Callable[[], None],
+        training_batches: Callable[[], Iterator[Batch]],
     ) -> None:
         """Let hooks use the loop's services."""
         self._validate, self._recompute = validate, recompute
+        self._training_batches = training_batches
 
     @property
     def phase_is_full(self) -> bool:

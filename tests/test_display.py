@@ -11,6 +11,7 @@ import pytest
 from tqdm import TMonitor
 
 from learnkit import display
+from learnkit.curves import Line
 from learnkit.display import FastProgress, Plain, Tqdm, in_notebook, make_display
 
 
@@ -149,3 +150,48 @@ def test_a_notebook_without_fastprogress_gets_tqdm(
     found = make_display("notebook", io.StringIO())
     assert isinstance(found, Tqdm)
     assert found._bar_type.__module__.startswith("tqdm.notebook") is widgets
+
+
+def test_a_bar_takes_another_length() -> None:
+    stream = Terminal()
+    bars = Tqdm(stream)
+    bars.open_bar(10, title="train")
+    bars.move_bar(1, "", total=4)
+    assert "1/4" in stream.getvalue()
+    bars.close()
+
+
+def test_a_notebook_gets_the_losses_as_one_picture_that_changes(notebook: Cell) -> None:
+    found = make_display("auto", io.StringIO())
+    found.row(["epoch"])
+    count = len(notebook.shown)
+    line = Line(name="train_loss", x=[1, 2], y=[0.5, 0.25], marked=True)
+    found.plot([line])
+    found.plot([line])
+    first, second = notebook.shown[count:]
+    assert first.startswith('<img alt="losses" src="data:image/png;base64,iVBOR')
+    assert second.startswith("<img")
+    found.close()
+
+
+def test_without_matplotlib_a_notebook_gets_no_picture(
+    notebook: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = make_display("auto", io.StringIO())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found.plot([Line(name="loss", x=[1], y=[1.0])])
+    assert not [text for text in notebook.shown if "<img" in text]
+
+
+def test_a_name_with_angle_brackets_is_escaped_in_a_notebook(notebook: Cell) -> None:
+    found = make_display("auto", io.StringIO())
+    found.row(["<script>"])
+    found.open_bar(2, title="<i>")
+    found.move_bar(1, "<u>", total=3)
+    found.close_bar()
+    shown = "".join(notebook.shown)
+    assert "&lt;script&gt;" in shown
+    for tag in ("<script>", "<i>", "<u>"):
+        assert tag not in shown
+    assert "[1/3" in shown
+    found.close()

@@ -122,3 +122,29 @@ def test_the_plot_is_shown_once_and_marks_whole_epochs_alone(
     pyplot.close("all")
     (figure,) = shown
     assert all(tick == int(tick) for tick in figure.axes[0].get_xticks())
+
+
+def test_losses_and_metrics_have_plots_of_their_own(tmp_path: Path) -> None:
+    History(ROWS).plot_losses(tmp_path / "losses.png")
+    History(ROWS).plot_metrics(tmp_path / "metrics.png")
+    for name in ("losses", "metrics"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_notebook_shows_one_line_with_the_best_epoch_and_no_second_table() -> None:
+    rows = [*ROWS, {"train_loss": 0.5, "valid_loss": 1.1, "accuracy": 0.7, "seconds": 2.0}]
+    assert History(rows)._repr_html_() == (
+        "<p><b>History</b>: 3 epochs; lowest valid_loss in epoch 2: "
+        "train_loss 1, valid_loss 1, accuracy 0.75</p>"
+    )
+    assert History()._repr_html_() == "<p><b>History</b>: 0 epochs</p>"
+    nan = [{"valid_loss": float("nan")}]
+    assert History(nan)._repr_html_() == "<p><b>History</b>: 1 epoch</p>"
+
+
+def test_what_is_not_our_own_is_escaped_in_a_notebook() -> None:
+    rows = [{"valid_loss": 1.0, "<b>": 0.5}]
+    assert History(rows, stop_reason="a < b")._repr_html_() == (
+        "<p><b>History</b>: 1 epoch; lowest valid_loss in epoch 1: valid_loss 1, &lt;b&gt; 0.5; "
+        "stopped: a &lt; b</p>"
+    )

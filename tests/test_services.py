@@ -341,3 +341,32 @@ def test_a_step_of_more_batches_cannot_be_computed_again() -> None:
         "a batch cannot be computed again in a step of 2 batches: it needs steps of one batch, in "
         "fp32 or bf16."
     )
+
+
+# ---------------------------------------------------------------- training_batches
+
+
+def test_the_training_batches_come_once_more_as_they_were_and_leave_no_trace() -> None:
+    one, other = make(model=net(dropout=0.5)), make(model=net(dropout=0.5))
+    seen: list[Tensor] = []
+    again: list[Tensor] = []
+
+    def look(state: State) -> None:
+        if state.training:
+            seen.append(state.batch.x)
+
+    def repeat(state: State) -> None:
+        if not state.training:
+            again.extend(batch.x for batch in state.training_batches())
+
+    one.fit(2, 0.05, progress=False)
+    looking = acting("before_batch", look, before_phase=repeat)
+    other.fit(2, 0.05, callbacks=looking, progress=False)
+    assert len(seen) == 10
+    assert same(seen, again)
+    assert same(weights(one), weights(other))
+
+
+def test_the_training_batches_are_refused_outside_a_fit() -> None:
+    message = told(StateError, lambda: State(nn.Identity()).training_batches())
+    assert message == "`training_batches` is not available here; it exists during a fit."

@@ -48,11 +48,6 @@ REJECTED = {
         "def change(data: DataBunch) -> None:\n    data.bs = 3\n",
         r'"bs"',
     ),
-    "a metric by name": (
-        "def make(data: ImageDataBunch) -> None:\n"
-        '    cnn_learner(data, models.resnet34, metrics="accuracy")\n',
-        r"metrics",
-    ),
     "an unknown precision": (
         "def make(data: ImageDataBunch) -> None:\n"
         '    cnn_learner(data, models.resnet34, precision="fp8")\n',

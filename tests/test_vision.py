@@ -298,13 +298,25 @@ def test_a_wrong_option_is_refused(
     assert told(error, lambda: wrong(data, TINY, **options)) == expected
 
 
-def test_a_metric_by_name_is_refused_before_training(data: ImageDataBunch) -> None:
-    message = told(MetricError, lambda: make(data, metrics="accuracy"))
-    assert message.endswith("Pass it without quotes: metrics=accuracy.")
+def test_metrics_may_be_named(data: ImageDataBunch) -> None:
+    assert [metric.name for metric in make(data, metrics=["accuracy", "error_rate"]).metrics] == [
+        "accuracy",
+        "error_rate",
+    ]
+
+
+def test_a_misspelt_metric_is_refused_before_training(data: ImageDataBunch) -> None:
+    message = told(MetricError, lambda: make(data, metrics="acuracy"))
+    assert message == (
+        "metrics: expected a function (preds, targets) -> Tensor, a Metric or a torchmetrics "
+        "object, found the string 'acuracy'. Did you mean accuracy? Pass it without quotes: "
+        "metrics=accuracy."
+    )
 
 
 def test_a_function_in_the_place_of_a_backbone_is_refused(data: ImageDataBunch) -> None:
-    wrong: Any = "resnet34"
+    wrong: Any = len
     assert told(ModelError, lambda: cnn_learner(data, wrong)) == (
-        "A backbone is a value such as models.resnet34 or models.timm(NAME); found 'resnet34'."
+        "A backbone is a value such as models.resnet34 or models.timm(NAME); found "
+        "<built-in function len>."
     )

@@ -12,17 +12,19 @@ from typing_extensions import override
 
 from learnkit.callback import Callback
 from learnkit.errors import CheckpointError
-from learnkit.files import check_writable, write_file
 from learnkit.names import checked_keywords
 from learnkit.state import State
+from learnkit.tracking.line_file import LineFile
 
 
 class CSVLog(Callback):
     """Write one row per epoch, at once: ``epoch``, the table's columns, ``seconds``.
 
     The header is written before the first epoch, so a place that cannot be written to is an error
-    before the training. A resumed fit keeps the rows up to its checkpoint and goes on after them. A
-    second fit with this object, such as the second part of ``fine_tune``, adds its rows too.
+    before the training. A disk that is full later is a warning: the training goes on, and the row
+    is written when there is room. A resumed fit keeps the rows up to its checkpoint and goes on
+    after them. A second fit with this object, such as the second part of ``fine_tune``, adds its
+    rows too.
 
     Args:
         path: the file; its folder is made if there is none.
@@ -39,6 +41,7 @@ class CSVLog(Callback):
     def __init__(self, path: str | PathLike[str], *, append: bool = False) -> None:
         self.path = Path(path)
         self.append = append
+        self._file = LineFile(self.path, owner="CSVLog", example="log.csv")
         self._columns: list[str] = []
         self._rows = 0
         self._epoch_began = 0.0
@@ -47,7 +50,7 @@ class CSVLog(Callback):
     def before_fit(self, state: State) -> None:
         columns = ["epoch", *state.metric_names, "seconds"]
         used_before, self._columns = self._columns == columns, columns
-        self._check_place()
+        self._file.check()
         goes_on = state.progress.steps_done > 0
         kept: list[list[str]] = []
         if (self.append or goes_on or used_before) and self.path.exists():
@@ -63,10 +66,12 @@ class CSVLog(Callback):
         values: dict[str, object] = {"seconds": round(monotonic() - self._epoch_began, 3)}
         values |= state.metrics
         values["epoch"] = state.progress.epochs_done + 1
-        row = [str(values.get(column, "")) for column in self._columns]
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            file.write(_as_csv([row]))
+        self._file.append(_as_csv([str(values.get(column, "")) for column in self._columns]))
         self._rows += 1
+
+    @override
+    def after_fit(self, state: State) -> None:
+        self._file.close()
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -79,15 +84,7 @@ class CSVLog(Callback):
 
     def _keep(self, rows: list[list[str]]) -> None:
         self._rows = len(rows)
-        write_file(self.path, _as_csv([self._columns, *rows]).encode())
-
-    def _check_place(self) -> None:
-        if self.path.is_dir():
-            raise CheckpointError(
-                f"CSVLog cannot write {self.path}: it is a folder. "
-                f"Give a file in it, such as {self.path / 'log.csv'}."
-            )
-        check_writable(self.path.parent, purpose="CSVLog")
+        self._file.restart([_as_csv(row) for row in (self._columns, *rows)])
 
     def _rows_there(self) -> list[list[str]]:
         with self.path.open(encoding="utf-8", newline="") as file:
@@ -100,7 +97,7 @@ class CSVLog(Callback):
         return rows
 
 
-def _as_csv(rows: Sequence[Sequence[str]]) -> str:
+def _as_csv(row: Sequence[str]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue()

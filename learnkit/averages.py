@@ -1,0 +1,120 @@
+"""Averages of the tensors of a model that train, and their turn in the model's place.
+
+Knows tensors and their names; which average it is, and when it moves, is the callback's business.
+No second model is kept: a list of tensors does.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+Move: TypeAlias = Callable[[Sequence[Tensor], Sequence[Tensor]], None]
+
+
+class Averages:
+    """An average of each tensor that trains, beside the model or in it.
+
+    What trains are parameters with ``requires_grad``, and the floating buffers of modules in
+    training mode (BatchNorm's statistics). Nothing else is written to. The model's own values are
+    put aside before any average takes their place, so of two averages of one model each puts the
+    right ones back.
+
+    Attributes:
+        inside: whether the model holds the averages.
+    """
+
+    def __init__(self) -> None:
+        self.inside = False
+        self._of_model: dict[str, Tensor] = {}
+        self._values: dict[str, Tensor] = {}
+        self._raw: dict[str, Tensor] | None = None
+
+    def begin(self, model: nn.Module) -> None:
+        """Begin anew, with averages of nothing yet."""
+        self.release()
+        self._of_model = {name: p.detach() for name, p in model.named_parameters()}
+        self._of_model |= {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+
+    def release(self) -> None:
+        """Let go of everything; what is in the model stays there."""
+        self._of_model, self._values, self._raw, self.inside = {}, {}, None, False
+
+    def watch(self, model: nn.Module) -> None:
+        """Begin the average of what has begun to train; until now it was one value."""
+        for name in _training(model):
+            if name not in self._values and name in self._of_model:
+                self._values[name] = self._of_model[name].clone()
+
+    def move(self, by: Move) -> None:
+        """Call ``by(averages, values of the model)``, which changes the averages in place."""
+        if self._values:
+            by(list(self._values.values()), [self._of_model[name] for name in self._values])
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of the tensors that are averaged."""
+        return frozenset(self._values)
+
+    def take_from_model(self) -> None:
+        """Make the model's values, which were averages and have been worked on, the averages."""
+        with torch.no_grad():
+            for name, value in self._values.items():
+                value.copy_(self._of_model[name])
+
+    def keep(self) -> None:
+        """Put the model's own values aside."""
+        if self._raw is None and self._values:
+            self._raw = {name: self._of_model[name].clone() for name in self._values}
+
+    def put_in(self) -> None:
+        """Put the averages into the model."""
+        if self._values and not self.inside:
+            self.keep()
+            self.inside = True  # first, so that an interrupt in between is undone
+            self._copy(self._values)
+
+    def put_back(self) -> None:
+        """Put the model's own values back, if they are not in it."""
+        if self.inside and self._raw is not None:
+            self._copy(self._raw)
+        self._raw, self.inside = None, False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averages, and the model's own values where these are not in the model."""
+        return {
+            "average": dict(self._values),
+            "raw": dict(self._raw or {}) if self.inside else {},
+            "inside": self.inside,
+            "kept": self._raw is not None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned; the model has its tensors already."""
+        self._values = self._like_model(state["average"])
+        self.inside = bool(state["inside"])
+        self._raw = self._like_model(state["raw"]) if self.inside else None
+        if state["kept"]:
+            self.keep()
+
+    def _like_model(self, saved: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Copy tensors to the model's device, in its memory order."""
+        found = self._of_model
+        return {n: torch.empty_like(found[n]).copy_(v) for n, v in saved.items() if n in found}
+
+    def _copy(self, values: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in values.items():
+                self._of_model[name].copy_(value)
+
+
+def _training(model: nn.Module) -> Iterator[str]:
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            yield name
+    for place, module in model.named_modules():
+        if module.training:
+            for name, buffer in module.named_buffers(place, recurse=False):
+                if buffer.is_floating_point():
+                    yield name

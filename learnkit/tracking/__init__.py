@@ -1,0 +1,1 @@
+"""What the loggers of ``callbacks/logs`` have in common: lines of a file, points of a service."""
