@@ -101,7 +101,8 @@ class LearnerBase:
         self.nonfinite, self.micro_batch = nonfinite, micro_batch
         self.history = History()
         self.recorder = Recorder()
-        self._checks = self._sanity_checks(mute)
+        self._mute = mute
+        self._checks = self._sanity_checks()
         self._opt_func, self._splitter = opt_func, splitter
         self._optimizer: Optimizer | None = None
         self._seen = Progress()
@@ -110,11 +111,11 @@ class LearnerBase:
         size = data.train_dl.batch_size
         self._compiled = CompiledTask(self.task, mode, size) if mode is not None else None
 
-    def _sanity_checks(self, mute: "Mute") -> Callback:
+    def _sanity_checks(self) -> Callback:
         from learnkit.callbacks.sanity_checks import SanityChecks
 
         expected = pretrained_normalize(self.model)
-        return SanityChecks(mute=mute, classes=self.data.classes, pretrained=expected)
+        return SanityChecks(mute=self._mute, classes=self.data.classes, pretrained=expected)
 
     @property
     def layer_groups(self) -> LayerGroups:

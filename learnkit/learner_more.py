@@ -13,6 +13,7 @@ from learnkit.predictions import predict_loader
 
 if TYPE_CHECKING:
     from learnkit.baselines.result import Baselines
+    from learnkit.explain import Explanation
     from learnkit.intervals import Intervals
     from learnkit.models.soup_result import Soup
     from learnkit.models.warm_start import WarmStart
@@ -94,7 +95,7 @@ class LearnerMore(LearnerPast):
         """
         from learnkit.kept_model import kept_model
         from learnkit.models.saved import saved_weights
-        from learnkit.models.soup import soup
+        from learnkit.models.greedy_soup import soup
         from learnkit.monitor import check_mode, resolve
         from learnkit.signals import Interrupts
 
@@ -159,6 +160,19 @@ class LearnerMore(LearnerPast):
         from learnkit.old_classes import start_from_export
 
         return start_from_export(self.model, self.path / path, self._card())
+
+    def explain(self) -> "Explanation":
+        """Say what was decided for the next fit, why, and how to decide otherwise.
+
+        About data, model, optimizer and numbers; of a learner that has been trained, what its last
+        fit did. Nothing is computed.
+
+        Example:
+            ``print(learn.explain())``
+        """
+        from learnkit.explain import explain
+
+        return explain(self)
 
     def _repr_html_(self) -> str:
         from learnkit.reprs import facts

@@ -139,18 +139,19 @@ class LearnerTrials(LearnerRuns):
         return costs_of(names, timed, counted, counter)
 
     def _stepping_copies(self, given: Sequence[Callback]) -> list[Callback]:
-        """Return copies of what works in steps: the learner's own, and the given ones."""
+        """Return what works in steps: such as the learner has, and copies of the given ones."""
         from learnkit.costs import works_in_steps
 
         plan = self.last_plan
         schedule = LRSchedule(flat_cosine()) if plan is None else _schedule_of(plan)
-        own: list[Callback] = [schedule, Recorder(), self._checks]
+        own = [schedule, Recorder(), self._sanity_checks()]
         try:
-            return [deepcopy(callback) for callback in [*own, *given] if works_in_steps(callback)]
+            copies = [deepcopy(callback) for callback in given if works_in_steps(callback)]
         except TypeError as error:
             raise TypeError(
                 f"costs() measures copies of the callbacks, and one cannot be copied: {error}."
             ) from error
+        return [*own, *copies]
 
     def _measure(self, watches: "Stopwatches", batches: int) -> None:
         state = self._trial_state(DEFAULT_LR)

@@ -98,6 +98,7 @@ class State:
         "_batch_limit",
         "_indices",
         "_limits",
+        "_listeners",
         "_loss",
         "_loss_samples",
         "_loss_sum",
@@ -154,6 +155,7 @@ class State:
         self._loss_samples = 0
         self._losses: list[tuple[Tensor, int]] = []
         self._limits: dict[Phase, int | None] = {}
+        self._listeners: list[Callable[[str], None]] = []
         self._batch_limit: int | None = None
         self._validate: Callable[[], dict[str, float]] | None = None
         self._recompute: Callable[[], None] | None = None
@@ -237,6 +239,15 @@ class State:
     def stop_reason(self) -> str | None:
         """Why the fit was asked to stop, or None."""
         return self._stop_reason
+
+    def say(self, line: str) -> None:
+        """Tell the user something, where the fit shows itself; ``progress=False`` shows nothing."""
+        for listener in self._listeners:
+            listener(line)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call ``listener`` with every line that is said in this fit from here on."""
+        self._listeners.append(listener)
 
     def accumulate_over(self, batches: int) -> None:
         """Make an optimizer step of every ``batches`` batches from here on; between two steps.

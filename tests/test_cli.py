@@ -231,7 +231,7 @@ def test_cache_needs_a_word(capsys):
 
 def test_the_help_names_every_verb_and_every_word_of_cache(capsys):
     for words, expected in (
-        (["--help"], ["train", "predict", "doctor", "demo", "info", "cache"]),
+        (["--help"], ["train", "predict", "doctor", "demo", "info", "cache", "plugins"]),
         (["cache", "--help"], ["info", "clear"]),
     ):
         with pytest.raises(SystemExit):

@@ -145,6 +145,14 @@ def test_the_learner_is_as_it_was() -> None:
     assert learn.fingerprint() == other.fingerprint()
 
 
+def test_a_learner_that_has_been_trained_can_be_measured_too() -> None:
+    learn = tiny_learner()
+    learn.fit_one_cycle(1, progress=False)
+    before = learn.fingerprint()
+    assert [row.name for row in learn.costs(batches=2).rows][0] == "LRSchedule"
+    assert learn.fingerprint() == before
+
+
 def test_a_callback_is_measured_as_a_copy() -> None:
     reads = Reads()
     tiny_learner(callbacks=reads).costs(batches=2)

@@ -370,3 +370,27 @@ def test_the_training_batches_come_once_more_as_they_were_and_leave_no_trace() -
 def test_the_training_batches_are_refused_outside_a_fit() -> None:
     message = told(StateError, lambda: State(nn.Identity()).training_batches())
     assert message == "`training_batches` is not available here; it exists during a fit."
+
+
+# ---------------------------------------------------------------- say
+
+
+def test_what_a_hook_says_is_shown_with_the_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    talking = acting("after_phase", lambda state: state.say(f"{state.phase.value} is over"))
+    make().fit(1, callbacks=talking)
+    first, header, *rest = capsys.readouterr().out.splitlines()
+    assert rest[:2] == ["train is over", "valid is over"]
+
+
+def test_without_progress_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    talking = acting("after_phase", lambda state: state.say("over"))
+    make().fit(1, callbacks=talking, progress=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_callback_may_listen_too() -> None:
+    heard: list[str] = []
+    talking = acting("after_epoch", lambda state: state.say("over"))
+    listening = acting("before_fit", lambda state: state.listen(heard.append))
+    make().fit(2, callbacks=[talking, listening], progress=False)
+    assert heard == ["over", "over"]

@@ -74,6 +74,8 @@ class ProgressBar(Callback):
         self._begin()
         self._display = make_display(self.style, self.stream or sys.stdout)
         self._next_plot = monotonic() + SECONDS_BETWEEN_PLOTS
+        if self.table:
+            state.listen(self._say)
         for line in self.lines:
             self._display.line(line)
         self._columns = state.metric_names
@@ -149,6 +151,10 @@ class ProgressBar(Callback):
             display.close()
         if state.stop_reason is not None and self.table:
             display.line(f"stopped: {state.stop_reason}")
+
+    def _say(self, line: str) -> None:
+        if self._display is not None:
+            self._display.line(line)
 
     def _draw(self, state: State) -> None:
         progress, words = state.progress, []

@@ -5,6 +5,7 @@
 
 from typing import TYPE_CHECKING
 
+from learnkit.lazy import lazy_names
 from learnkit.models.backbone import Backbone, BackboneSource, Inputs
 from learnkit.models.catalogue import (
     convnext_base,
@@ -40,8 +41,10 @@ __all__ = [
     "Backbone",
     "BackboneSource",
     "CnnModel",
+    "Ingredient",
     "Inputs",
     "ScratchModel",
+    "Soup",
     "build_cnn",
     "build_from_spec",
     "cnn",
@@ -69,6 +72,7 @@ __all__ = [
     "resnet152",
     "resnext50_32x4d",
     "resnext101_32x8d",
+    "soup",
     "timm",
     "wide_resnet50_2",
     "xresnet18",
@@ -76,10 +80,19 @@ __all__ = [
     "xresnet50",
 ]
 
-if not TYPE_CHECKING:  # type checkers would take any name for granted
+if TYPE_CHECKING:
+    from learnkit.models.greedy_soup import soup
+    from learnkit.models.soup_result import Ingredient, Soup
+else:  # type checkers would take any name for granted
+    _later = lazy_names(
+        __name__,
+        {"Ingredient": "soup_result", "Soup": "soup_result", "soup": "greedy_soup"},
+    )
 
     def __getattr__(name: str) -> object:
         from learnkit.names import did_you_mean
 
+        if name in ("Ingredient", "Soup", "soup"):
+            return _later(name)
         hint = did_you_mean(name, __all__) or " models.timm(NAME) makes any of timm's."
         raise AttributeError(f"learnkit.models has no {name!r}.{hint}")

@@ -52,7 +52,7 @@ SAMPLES: dict[str, Make] = {
     "ProgressBar": lambda _: lk.ProgressBar(style="plain"),
     "ProgressiveResizing": lambda _: lk.ProgressiveResizing(0.5, multiple_of=4),
     "Recorder": lambda _: lk.Recorder(),
-    "ReduceLROnPlateau": lambda _: lk.ReduceLROnPlateau(patience=1, quiet=True),
+    "ReduceLROnPlateau": lambda _: lk.ReduceLROnPlateau(patience=1),
     "RunFolder": lambda folder: lk.RunFolder(folder / "runs"),
     "SAM": lambda _: lk.SAM(),
     "SWA": lambda _: lk.SWA(0.3),
@@ -64,7 +64,7 @@ SAMPLES: dict[str, Make] = {
     "TimeLimit": lambda _: lk.TimeLimit("23:59"),
     "Timer": lambda _: lk.Timer(clock=lambda: 0.0),
     "TorchScheduler": lambda _: lk.TorchScheduler(_step_lr),
-    "ValidateEvery": lambda _: lk.ValidateEvery(2, show=False),
+    "ValidateEvery": lambda _: lk.ValidateEvery(2),
     "WeightNoise": lambda _: lk.WeightNoise(0.01),
 }
 # The finder ends its fit by itself; services are tried offline by tests of their own.
@@ -74,7 +74,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "CSVLog": {"ignore": ["rows"]},
     "JSONLinesLog": {"ignore": ["lines"]},
     "MaxTime": {"ignore": ["seconds"]},
-    "RunFolder": {"ignore": ["run", "base"]},
+    "RunFolder": {"ignore": ["run", "base", "step"]},
     "Recorder": {"ignore": ["epochs", "rows"]},
     "GradualUnfreezing": {"may_change": ["requires_grad"]},
 }

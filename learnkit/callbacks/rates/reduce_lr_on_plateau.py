@@ -1,13 +1,11 @@
 """Lower the learning rate when a number no longer improves."""
 
 import math
-import sys
 from typing import Any
 
 from typing_extensions import override
 
 from learnkit.callback import Callback
-from learnkit.display import make_display
 from learnkit.monitor import Best, Mode, Monitor, best_from, check_mode, resolve
 from learnkit.names import checked_keywords
 from learnkit.state import State
@@ -28,7 +26,6 @@ class ReduceLROnPlateau(Callback):
         cooldown: epochs after a fall in which none is counted, at least 0.
         min_lr: no group's peak is brought below it.
         mode: ``"min"`` or ``"max"``; None follows the metric's own direction.
-        quiet: say nothing when the rate falls.
 
     Raises:
         ValueError: when an option is out of range.
@@ -49,7 +46,6 @@ class ReduceLROnPlateau(Callback):
         cooldown: int = 0,
         min_lr: float = 0.0,
         mode: Mode | None = None,
-        quiet: bool = False,
     ) -> None:
         _check("factor", factor, 0 < factor < 1, "between 0 and 1")
         for name, value, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
@@ -61,7 +57,6 @@ class ReduceLROnPlateau(Callback):
         self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
         self.factor, self.min_lr = factor, min_lr
         self.patience, self.cooldown = patience, cooldown
-        self.quiet = quiet
         self.best, self.waited, self.cooling = Best(), 0, 0
         self._watch: Monitor | None = None
         self._peaks: list[float] = []
@@ -100,10 +95,9 @@ class ReduceLROnPlateau(Callback):
             peak = float(group["initial_lr"])
             group["initial_lr"] = max(peak * self.factor, min(peak, self.min_lr))
         now = float(groups[-1]["initial_lr"])
-        if now < before and not self.quiet:
+        if now < before:
             epochs = "epoch" if self.waited == 1 else "epochs"
-            display = make_display("auto", sys.stdout)
-            display.line(
+            state.say(
                 f"{self.monitor} has not improved for {self.waited} {epochs} (best {self.best}): "
                 f"the peak learning rate is now {now:.3g}, was {before:.3g}"
             )

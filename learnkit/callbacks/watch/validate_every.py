@@ -1,12 +1,10 @@
 """Look at the validation numbers inside an epoch."""
 
-import sys
 from typing import Any
 
 from typing_extensions import override
 
 from learnkit.callback import Callback
-from learnkit.display import make_display
 from learnkit.names import checked_keywords
 from learnkit.state import State
 
@@ -19,7 +17,6 @@ class ValidateEvery(Callback):
 
     Args:
         steps: between two validations, at least 1.
-        show: whether to print a line each time.
 
     Raises:
         ValueError: when ``steps`` is no whole number of at least 1, and at the start of a fit whose
@@ -35,12 +32,12 @@ class ValidateEvery(Callback):
     looks_on = True
 
     @checked_keywords
-    def __init__(self, steps: int, *, show: bool = True) -> None:
+    def __init__(self, steps: int) -> None:
         if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
             raise ValueError(
                 f"ValidateEvery(): steps must be a whole number of at least 1, found {steps!r}."
             )
-        self.steps, self.show = steps, show
+        self.steps = steps
         self.rows: list[dict[str, float]] = []
 
     @override
@@ -59,11 +56,8 @@ class ValidateEvery(Callback):
             return
         row = {"step": done, **state.validate()}
         self.rows.append(row)
-        if self.show:
-            numbers = "  ".join(f"{name} {row[name]:.4f}" for name in row if name != "step")
-            display = make_display("auto", sys.stdout)
-            display.line(f"step {done}: {numbers}")
-            display.close()
+        numbers = "  ".join(f"{name} {row[name]:.4f}" for name in row if name != "step")
+        state.say(f"step {done}: {numbers}")
 
     @override
     def state_dict(self) -> dict[str, Any]:

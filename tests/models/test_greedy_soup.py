@@ -16,7 +16,7 @@ from learnkit.errors import CheckpointError, MonitorError
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.models.saved import read_saved, saved_weights
-from learnkit.models.soup import soup
+from learnkit.models.greedy_soup import soup
 from learnkit.models.weights import StateDict
 
 pytestmark = pytest.mark.usefixtures("no_checks", "no_flushing")
@@ -325,7 +325,7 @@ def test_ctrl_c_while_the_soup_is_put_in_leaves_whole_weights(
     load = trained.model[0]._load_from_state_dict
     armed: list[str] = []
     monkeypatch.setattr(
-        "learnkit.models.soup._Mix.mean",
+        "learnkit.models.greedy_soup._Mix.mean",
         lambda self: {name: value + 1 for name, value in self.first.items()},
     )
     monkeypatch.setattr("learnkit.kept_model.kept_model", _armed(armed))
