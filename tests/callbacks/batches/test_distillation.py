@@ -13,7 +13,7 @@ from learnkit.callbacks.batches.distillation import Distillation
 from learnkit.callbacks.batches.mixing import MixUp
 from learnkit.errors import CheckpointError, ModelError
 from learnkit.state import Phase, State
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 from learnkit.types import Batch
 
 
@@ -22,10 +22,6 @@ def teacher(width: int = 2, seed: int = 0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, width))
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(lambda: Distillation(teacher()))
 
 
 def at_a_loss(phase: Phase = Phase.TRAIN, **options: Any) -> State:

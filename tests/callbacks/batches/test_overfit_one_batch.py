@@ -11,7 +11,7 @@ from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.data.bunch import DataBunch
 from learnkit.learner import Learner
 from learnkit.sanity.names import CHECKS
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -82,7 +82,3 @@ def test_batches_of_dicts_are_held_too(make_state: Any) -> None:
         assert torch.equal(found["a"], torch.ones(n, 2))
         assert torch.equal(found["pair"][0], torch.ones(n))
         assert found["pair"][1] == "text"
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(OverfitOneBatch)

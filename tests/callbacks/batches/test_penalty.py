@@ -14,11 +14,7 @@ from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.sanity.names import CHECKS
 from learnkit.state import Phase, State
-from learnkit.testing import check_callback, tiny_learner
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(lambda: L1Penalty(1e-2))
+from learnkit.testing import tiny_learner
 
 
 def at_a_loss(make_state: Any, phase: Phase = Phase.TRAIN) -> State:

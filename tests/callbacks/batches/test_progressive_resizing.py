@@ -13,14 +13,8 @@ from learnkit.errors import DataError
 from learnkit.learner import Learner
 from learnkit.sanity.names import CHECKS
 from learnkit.state import Phase, State
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 from learnkit.types import Batch
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(
-        lambda: ProgressiveResizing(multiple_of=2), learner=lambda: tiny_learner(kind="images")
-    )
 
 
 @pytest.mark.parametrize(

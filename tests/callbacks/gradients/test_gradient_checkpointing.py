@@ -18,7 +18,7 @@ from learnkit.learner import Learner
 from learnkit.models.fast_body import has_hooks
 from learnkit.sanity.names import CHECKS
 from learnkit.state import State
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -146,10 +146,6 @@ def test_a_forward_of_the_users_own_is_called_and_put_back() -> None:
     learn.fit(1, 0.05, callbacks=GradientCheckpointing(), progress=False)
     assert vars(block)["forward"] is forward
     assert len(calls) == 2 * 4 + 2  # each training batch twice
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(GradientCheckpointing)
 
 
 def test_a_model_without_blocks_is_refused(make_state: Any) -> None:

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import learnkit.testing as contract
 from learnkit.callback import Callback
 from learnkit.callbacks.batches.penalty import L2Penalty
 from learnkit.callbacks.gradients.gradient_clip import GradientClip
@@ -21,13 +20,6 @@ from learnkit.state import State
 from learnkit.testing import tiny_learner
 
 LR, RHO = 0.1, 0.3
-
-
-@pytest.mark.parametrize(
-    "check", ["state_round_trip", "second_fit", "errors", "interrupts", "resume", "looks_on"]
-)
-def test_it_keeps_the_contract(check: str) -> None:
-    getattr(contract, f"check_{check}")(SAM)
 
 
 def data(n: int = 8, batch_size: int = 8) -> DataBunch:

@@ -105,7 +105,7 @@ def test_nothing_of_the_scheduler_stays_with_the_optimizer(make_state: Any) -> N
 def test_a_peak_that_is_lowered_lowers_its_rates_in_any_order(make_state: Any) -> None:
     found = []
     for order in (1, -1):
-        plateau = ReduceLROnPlateau(patience=2, factor=0.5, quiet=True)
+        plateau = ReduceLROnPlateau(patience=2, factor=0.5)
         callbacks = [plateau, TorchScheduler(MAKERS["step"])][::order]
         found.append([lr for lr, _ in walk(begun(make_state, *callbacks), *callbacks)])
     assert found[0] == found[1]

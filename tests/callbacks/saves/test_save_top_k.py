@@ -11,7 +11,6 @@ from learnkit.callbacks.saves import save_top_k
 from learnkit.callbacks.saves.save_top_k import SaveTopK
 from learnkit.checkpoint import load_tensors
 from learnkit.errors import MonitorError
-from learnkit.testing import check_callback
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -99,10 +98,6 @@ def test_a_name_is_one_that_every_disk_takes(
     callback.before_fit(state)
     train(callback, state, run_epochs, [0.5], "f1/macro of all")
     assert files(tmp_path) == ["epoch_001-f1_macro_of_all-0.5000.safetensors"]
-
-
-def test_it_keeps_the_contract(tmp_path: Path) -> None:
-    check_callback(lambda: SaveTopK(tmp_path / "best", k=2))
 
 
 def test_an_option_out_of_range_is_refused(tmp_path: Path, make_state: Any) -> None:

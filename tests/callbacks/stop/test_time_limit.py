@@ -10,7 +10,7 @@ from learnkit.callbacks.stop import time_limit
 from learnkit.callbacks.stop.time_limit import TimeLimit
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.state import State
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -73,7 +73,3 @@ def test_a_margin_below_0_is_refused() -> None:
     with pytest.raises(ValueError) as caught:
         TimeLimit("06:00", margin=-1)
     assert str(caught.value) == "TimeLimit(): margin must be minutes of at least 0, found -1."
-
-
-def test_it_keeps_the_contract(clock: list[float]) -> None:
-    check_callback(lambda: TimeLimit("06:00"))

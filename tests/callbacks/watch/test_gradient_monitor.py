@@ -14,7 +14,6 @@ from learnkit.callbacks.watch.gradient_monitor import GradientMonitor
 from learnkit.data.bunch import DataBunch
 from learnkit.learner import Learner
 from learnkit.state import State
-from learnkit.testing import check_callback
 
 DRAWN = torch.Generator().manual_seed(0)
 X = torch.randn(64, 8, generator=DRAWN)
@@ -33,10 +32,6 @@ def deep(activation: type[nn.Module], depth: int = 10) -> nn.Sequential:
         for _ in range(depth):
             layers += [nn.Linear(8, 8), activation()]
         return nn.Sequential(*layers, nn.Linear(8, 2))
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(lambda: GradientMonitor(every=2))
 
 
 def test_the_norms_are_those_of_the_gradients() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from learnkit.callback import HOOKS, overriders
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -57,8 +57,3 @@ def test_what_is_no_function_is_refused() -> None:
     assert str(caught.value) == (
         "LambdaCallback(): after_fit must be a function of the state, found 'done'."
     )
-
-
-@pytest.mark.parametrize("looks_on", [False, True])
-def test_it_keeps_the_contract(looks_on: bool) -> None:
-    check_callback(lambda: LambdaCallback(after_batch=lambda state: None, looks_on=looks_on))

@@ -7,7 +7,7 @@ from learnkit.callbacks.watch.validate_every import ValidateEvery
 from learnkit.data.bunch import DataBunch
 from learnkit.learner import Learner
 from learnkit.state import State
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -49,10 +49,6 @@ def test_training_goes_on_in_its_mode() -> None:
     given = [ValidateEvery(1), after]
     tiny_learner().fit(1, 0.1, callbacks=given, progress=False)
     assert modes == [True] * 4
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(lambda: ValidateEvery(3))
 
 
 def test_data_without_validation_is_refused() -> None:

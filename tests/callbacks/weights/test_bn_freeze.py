@@ -8,7 +8,7 @@ from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.callbacks.weights.bn_freeze import BnFreeze
 from learnkit.learner import Learner
 from learnkit.sanity.names import CHECKS
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -62,7 +62,3 @@ def test_the_next_fit_moves_statistics_again() -> None:
     before = statistics(learn)
     learn.fit(1, 0.1, progress=False)
     assert not torch.equal(statistics(learn)["0.1.running_mean"], before["0.1.running_mean"])
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(BnFreeze)

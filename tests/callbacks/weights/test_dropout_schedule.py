@@ -8,7 +8,7 @@ from torch import nn
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.callbacks.weights.dropout_schedule import DropoutSchedule
 from learnkit.learner import Learner
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -62,7 +62,3 @@ def test_a_number_in_place_of_a_schedule_is_refused() -> None:
         "DropoutSchedule() takes a function of the fraction done, found 0.5; a fixed multiplier is "
         "lambda done: 0.5."
     )
-
-
-def test_it_keeps_the_contract() -> None:
-    check_callback(lambda: DropoutSchedule(lambda done: done))

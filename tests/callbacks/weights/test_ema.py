@@ -13,7 +13,7 @@ from learnkit.callbacks.weights.swa import SWA
 from learnkit.checkpoint import load_tensors
 from learnkit.learner import Learner
 from learnkit.state import Phase, State
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 from tests.doubles import double_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
@@ -156,11 +156,6 @@ def test_beside_another_average_training_stays_what_it_is(order: int) -> None:
     learn.fit(3, 0.1, callbacks=[*both, recording], progress=False)
     for found, expected in zip(seen, steps, strict=True):
         assert_equal(found, expected)
-
-
-@pytest.mark.parametrize("make", [EMA, lambda: EMA(0.8, warmup=False, every=3)])
-def test_it_keeps_the_contract(make: Any) -> None:
-    check_callback(make)
 
 
 def test_an_option_out_of_range_is_refused() -> None:

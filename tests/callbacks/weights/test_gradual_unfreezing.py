@@ -99,8 +99,7 @@ def test_an_average_follows_what_is_unfrozen() -> None:
     assert found[0] == found[1]
 
 
-def test_it_keeps_the_contract() -> None:
-    check_callback(GradualUnfreezing)
+def test_it_keeps_the_contract_of_a_model_that_is_frozen_already() -> None:
     check_callback(
         GradualUnfreezing, learner=lambda: tiny_learner().freeze(), may_change=("requires_grad",)
     )

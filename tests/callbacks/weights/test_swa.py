@@ -9,7 +9,7 @@ from torch import Tensor
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.callbacks.weights.swa import SWA
 from learnkit.learner import Learner
-from learnkit.testing import check_callback, tiny_learner
+from learnkit.testing import tiny_learner
 from tests.doubles import double_learner
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
@@ -91,11 +91,6 @@ def test_a_fit_that_ends_before_the_start_keeps_its_weights() -> None:
     assert swa.count == 0
     for name, value in weights(plain).items():
         assert torch.equal(value, weights(learn)[name])
-
-
-@pytest.mark.parametrize("make", [lambda: SWA(0.0), lambda: SWA(0.3, every=2)])
-def test_it_keeps_the_contract(make: Any) -> None:
-    check_callback(make)
 
 
 def test_an_option_out_of_range_is_refused() -> None:
