@@ -217,11 +217,12 @@ class WaitCounter(TorchFunctionMode):
 
 
 def _to_cpu(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    given = [*args[1:], *kwargs.values()]
-    return any(
-        isinstance(value, torch.device | str) and torch.device(value).type == "cpu"
-        for value in given
-    )
+    """Say whether a tensor comes to the host; by the word "cpu" also one that is there already."""
+    tensor, *given = [*args, *kwargs.values()]
+    if "cpu" in [value for value in given if isinstance(value, str)]:
+        return True
+    devices = [value for value in given if isinstance(value, torch.device)]
+    return any(device.type == "cpu" != tensor.device.type for device in devices)
 
 
 def _line_of_caller() -> str:

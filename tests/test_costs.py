@@ -107,7 +107,7 @@ def test_waits_are_counted_by_callback_and_line_and_only_in_steps() -> None:
         lambda x: float(x),
         lambda x: x.cpu(),
         lambda x: x.to("cpu"),
-        lambda x: x.to(device=torch.device("cpu")),
+        lambda x: x.to(device="cpu"),
         lambda x: x.nonzero(),
         lambda x: torch.equal(x, x),
         lambda x: 1.0 if x else 0.0,
@@ -123,7 +123,13 @@ def test_every_way_to_read_a_tensor_is_a_wait(read: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "harmless", [lambda x: x + 1, lambda x: x.to(torch.float64), Tensor.detach]
+    "harmless",
+    [
+        lambda x: x + 1,
+        lambda x: x.to(torch.float64),
+        lambda x: x.to(torch.device("cpu")),
+        Tensor.detach,
+    ],
 )
 def test_what_stays_on_the_device_is_no_wait(harmless: Any) -> None:
     watches = Stopwatches([], batches=1)

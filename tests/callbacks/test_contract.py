@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ SAMPLES: dict[str, Make] = {
     "ShortRun": lambda _: lk.ShortRun(3),
     "ShortRun of all epochs": lambda _: lk.ShortRun(2, epochs=None),
     "TerminateOnNaN": lambda _: lk.TerminateOnNaN(),
-    "TimeLimit": lambda _: lk.TimeLimit("23:59"),
+    "TimeLimit": lambda _: lk.TimeLimit(datetime(2100, 1, 1)),
     "Timer": lambda _: lk.Timer(clock=lambda: 0.0),
     "TorchScheduler": lambda _: lk.TorchScheduler(_step_lr),
     "ValidateEvery": lambda _: lk.ValidateEvery(2),

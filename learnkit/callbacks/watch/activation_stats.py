@@ -38,7 +38,8 @@ class ActivationStats(Callback):
     A unit (a channel of a convolution, a column of a linear layer) is dead when it gave zero for
     every sample that was looked at in an epoch; a layer with more than half of its units dead is
     named in a warning, once. Numbers stay on the device until the phase ends. A pretrained body
-    that does not train is not looked at: it is computed folded, and gives the same every time.
+    that does not train is not looked at: it is computed folded, and gives the same every time. Of
+    a batch in parts the first one counts.
 
     Args:
         every: batches of training from one look to the next, at least 1.
@@ -90,8 +91,8 @@ class ActivationStats(Callback):
         self._looking = state.training and state.progress.batches_done % self.every == 0
 
     @override
-    def after_batch(self, state: State) -> None:
-        self._looking = False
+    def after_loss(self, state: State) -> None:
+        self._looking = False  # what is computed again, as by SAM or checkpoints, is no other look
 
     @override
     def after_phase(self, state: State) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from learnkit import models
 from learnkit.callback import Callback
+from learnkit.callbacks.gradients.sam import SAM
 from learnkit.callbacks.watch.activation_stats import ActivationStats
 from learnkit.data.bunch import DataBunch
 from learnkit.learner import Learner
@@ -53,6 +54,12 @@ def test_the_numbers_are_those_of_the_layers_output() -> None:
         zeros = (output == 0).float().mean()
         expected = torch.stack([output.mean(), output.std(correction=0), zeros])
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_that_is_computed_again_is_looked_at_once() -> None:
+    stats = ActivationStats(every=1)
+    make(net()).fit(1, 1e-12, callbacks=[stats, SAM()], progress=False)
+    assert len(stats.stats["1"]) == 4
 
 
 def test_a_dead_unit_is_one_that_gave_zero_for_every_sample() -> None:
