@@ -155,7 +155,7 @@ def test_a_learner_that_has_been_trained_can_be_measured_too() -> None:
     learn = tiny_learner()
     learn.fit_one_cycle(1, progress=False)
     before = learn.fingerprint()
-    assert [row.name for row in learn.costs(batches=2).rows][0] == "LRSchedule"
+    assert learn.costs(batches=2).rows[0].name == "LRSchedule"
     assert learn.fingerprint() == before
 
 
