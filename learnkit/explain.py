@@ -14,7 +14,8 @@ from learnkit.learner_base import DEFAULT_LR
 from learnkit.learner_runs import LearnerRuns
 from learnkit.models.fast_body import has_fast_body
 from learnkit.models.freeze import BATCH_NORMS
-from learnkit.optim import spread_rates
+from learnkit.names import did_you_mean
+from learnkit.optim import adamw, has_decay, spread_rates
 from learnkit.reprs import table
 
 _WIDTH: Final = 96
@@ -50,13 +51,14 @@ class Explanation:
         """Return the decision about one thing.
 
         Raises:
-            KeyError: naming what there is.
+            KeyError: naming the nearest there is.
         """
         for decision in self.decisions:
             if decision.what == what:
                 return decision
-        known = ", ".join(decision.what for decision in self.decisions)
-        raise KeyError(f"nothing is said about {what!r}; there is: {known}")
+        known = [decision.what for decision in self.decisions]
+        hint = did_you_mean(what, known) or f" There is: {', '.join(known)}."
+        raise KeyError(f"nothing is said about {what!r}.{hint}")
 
     def __str__(self) -> str:
         indent = 2 + max(len(decision.what) for decision in self.decisions)
@@ -75,7 +77,7 @@ class Explanation:
 def explain(learn: LearnerRuns) -> Explanation:
     """Return what holds for the next fit of a learner: about its data, model, optimizer, numbers.
 
-    Nothing is computed and nothing changes.
+    Nothing is computed; the optimizer is built if there is none yet.
     """
     return Explanation((*_data(learn), *_model(learn), *_optimizer(learn), *_numbers(learn)))
 
@@ -137,10 +139,10 @@ def _model(learn: LearnerRuns) -> Iterator[Decision]:
     numbers = [i for i, any_trains in enumerate(trains) if any_trains]
     pretrained = has_fast_body(model) and len(groups) > 1
     frozen = "a new head first learns on a body that already can see" if pretrained else "frozen"
+    which = f" (number {', '.join(map(str, numbers))})" if 0 < len(numbers) < len(groups) else ""
     yield Decision(
         "freezing",
-        f"{len(numbers)} of {len(groups)} layer groups train"
-        + (f" (number {', '.join(map(str, numbers))})" if len(numbers) < len(groups) else ""),
+        f"{len(numbers)} of {len(groups)} layer groups train{which}",
         "everything trains" if all(trains) else frozen,
         "learn.freeze(), learn.unfreeze(), learn.freeze_to(n)",
     )
@@ -157,16 +159,16 @@ def _model(learn: LearnerRuns) -> Iterator[Decision]:
     yield Decision(
         "loss",
         _name_of(getattr(learn.task, "loss_func", learn.task)),
-        "fits the targets" if learn.data.loss_func is None else "of the data",
+        "as given" if learn.loss_given else "of the data, or what fits the targets",
         "loss_func=",
     )
 
 
 def _optimizer(learn: LearnerRuns) -> Iterator[Decision]:
     optimizer, n, plan = learn.optimizer, len(learn.layer_groups), learn.last_plan
-    name = type(optimizer).__name__
-    why = "fastai's settings of AdamW, fused where torch has it" if name == "AdamW" else "as given"
-    yield Decision("optimizer", name, why, "opt_func=")
+    why = "fastai's settings of AdamW, fused where torch has it"
+    given = "as given" if learn.opt_func is not adamw else why
+    yield Decision("optimizer", type(optimizer).__name__, given, "opt_func=")
     rates = spread_rates(DEFAULT_LR if plan is None else plan.lr, n)
     yield Decision(
         "rates",
@@ -180,13 +182,15 @@ def _optimizer(learn: LearnerRuns) -> Iterator[Decision]:
         "the last epochs end on settled weights" if plan is None else "of the last fit",
         "schedule=, fit_one_cycle",
     )
-    kept = sum(p.numel() for g in optimizer.param_groups if not g["decayed"] for p in g["params"])
-    yield Decision(
-        "weight decay",
-        f"{0.01 if plan is None else plan.weight_decay:g}, not on {kept:,} weights",
-        "norms and biases are not decayed (Goyal et al. 2017, arXiv 1706.02677)",
-        "weight_decay=",
-    )
+    if has_decay(optimizer):
+        spared = [p for g in optimizer.param_groups if not g["decayed"] for p in g["params"]]
+        decay = 0.01 if plan is None else plan.weight_decay
+        yield Decision(
+            "weight decay",
+            f"{decay:g}, not on {sum(p.numel() for p in spared):,} weights",
+            "norms and biases are not decayed (Goyal et al. 2017, arXiv 1706.02677)",
+            "weight_decay=",
+        )
 
 
 def _numbers(learn: LearnerRuns) -> Iterator[Decision]:
@@ -202,8 +206,8 @@ def _numbers(learn: LearnerRuns) -> Iterator[Decision]:
     yield Decision(
         "NaN loss",
         f"nonfinite={learn.nonfinite!r}",
-        "a run must not be lost silently; the weights stay those before the batch",
-        'nonfinite="skip" or "rollback"',
+        "a run must not be lost silently; in each way the weights stay those before the batch",
+        'nonfinite="stop", "skip" or "rollback"',
     )
 
 

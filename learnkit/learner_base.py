@@ -91,6 +91,7 @@ class LearnerBase:
         self.device = resolve_device(device)
         self.precision, self.precision_reason = choose_precision(precision, self.device, model)
         place(model, self.device, channels_last=self.precision.channels_last)
+        self.loss_given = loss_func is not None
         self.task = Supervised(choose_loss(loss_func, data), tuple(data.classes))
         self.metrics = as_metrics(named_metrics(metrics))
         self.callbacks = as_callbacks(callbacks) + as_callbacks(cbs)
@@ -103,7 +104,7 @@ class LearnerBase:
         self.recorder = Recorder()
         self._mute = mute
         self._checks = self._sanity_checks()
-        self._opt_func, self._splitter = opt_func, splitter
+        self.opt_func, self._splitter = opt_func, splitter
         self._optimizer: Optimizer | None = None
         self._seen = Progress()
         self._fast = FastBody()
@@ -129,7 +130,7 @@ class LearnerBase:
     def optimizer(self) -> Optimizer:
         """The optimizer over all layer groups; it is kept from one fit to the next."""
         if self._optimizer is None:
-            self._optimizer = build_optimizer(self._opt_func, self.layer_groups)
+            self._optimizer = build_optimizer(self.opt_func, self.layer_groups)
         return self._optimizer
 
     @property

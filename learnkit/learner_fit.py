@@ -67,7 +67,7 @@ class LearnerFit(LearnerCycles):
             epochs=epochs_within(epochs, minutes),
             lr=lr,
             weight_decay=weight_decay,
-            schedule=schedule or flat_cosine(),
+            schedule=flat_cosine() if schedule is None else schedule,
             schedule_name="flat, then cosine" if schedule is None else "given schedule",
             accumulate=accumulate,
             minutes=minutes,
@@ -174,6 +174,10 @@ class LearnerFit(LearnerCycles):
             of ``checkpoint``.
         """
         extra = as_callbacks(callbacks) + as_callbacks(cbs)
+        if isinstance(freeze_epochs, bool) or not isinstance(freeze_epochs, int):
+            raise TypeError(f"freeze_epochs must be a whole number; got {freeze_epochs!r}.")
+        if freeze_epochs < 0:
+            raise ValueError(f"freeze_epochs must be at least 0; got {freeze_epochs}.")
         rates = fine_tune_rates(base_lr, len(self.layer_groups), lr_mult=lr_mult)
         # both are planned before either runs, so that a wrong option costs no epoch
         whole = one_cycle_plan(

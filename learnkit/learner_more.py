@@ -94,8 +94,8 @@ class LearnerMore(LearnerPast):
             ``print(learn.soup("best", monitor="accuracy"))``
         """
         from learnkit.kept_model import kept_model
-        from learnkit.models.saved import saved_weights
         from learnkit.models.greedy_soup import soup
+        from learnkit.models.saved import saved_weights
         from learnkit.monitor import check_mode, resolve
         from learnkit.signals import Interrupts
 

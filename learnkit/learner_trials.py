@@ -24,9 +24,9 @@ from learnkit.memory_use import memory_of
 from learnkit.names import checked_keywords
 from learnkit.one_batch import OneBatch
 from learnkit.optim import LearningRate, build_optimizer, set_rates, spread_rates
-from learnkit.plan import FitPlan
 from learnkit.schedule import flat_cosine
 from learnkit.state import State
+from learnkit.types import BatchLoader
 
 if TYPE_CHECKING:
     from learnkit.costs import Costs, Stopwatches
@@ -143,7 +143,7 @@ class LearnerTrials(LearnerRuns):
         from learnkit.costs import works_in_steps
 
         plan = self.last_plan
-        schedule = LRSchedule(flat_cosine()) if plan is None else _schedule_of(plan)
+        schedule = LRSchedule(plan.schedule, plan.momentum) if plan else LRSchedule(flat_cosine())
         own = [schedule, Recorder(), self._sanity_checks()]
         try:
             copies = [deepcopy(callback) for callback in given if works_in_steps(callback)]
@@ -154,8 +154,9 @@ class LearnerTrials(LearnerRuns):
         return [*own, *copies]
 
     def _measure(self, watches: "Stopwatches", batches: int) -> None:
-        state = self._trial_state(DEFAULT_LR)
+        state = self._trial_state(DEFAULT_LR, valid_dl=self.data.valid_dl)
         state.progress.epochs_planned = -(-batches // max(1, len(self.data.train_dl)))
+        state.limit_batches(valid=1)  # callbacks may want it to be there
         state.progress.steps_planned = batches
         with kept_model(self.model), kept_scale(self.precision), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are said when it is trained
@@ -184,12 +185,8 @@ class LearnerTrials(LearnerRuns):
         parts = replace(self._parts(state, looks=False), task=self.task, micro_batch=None)
         run_fit(parts, [], History())
 
-    def _trial_state(self, lr: LearningRate) -> State:
+    def _trial_state(self, lr: LearningRate, *, valid_dl: BatchLoader | None = None) -> State:
         """Return the state of a fit that is taken back: its optimizer is thrown away."""
-        optimizer = build_optimizer(self._opt_func, self.layer_groups)
+        optimizer = build_optimizer(self.opt_func, self.layer_groups)
         set_rates(optimizer, spread_rates(lr, len(self.layer_groups)), DEFAULT_DECAY)
-        return self._state(optimizer, valid_dl=None)
-
-
-def _schedule_of(plan: FitPlan) -> LRSchedule:
-    return LRSchedule(plan.schedule, plan.momentum)
+        return self._state(optimizer, valid_dl=valid_dl)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -53,8 +54,9 @@ def training_batches(parts: Parts) -> Iterator[Batch]:
     loader, epoch = parts.state.train_dl, parts.state.progress.epoch_key
     if loader is None:
         return
+    limit = parts.state.limit_of(Phase.TRAIN)
     with kept_generators(parts.state.device), batches_of(loader, epoch) as batches:
-        for loaded in batches:
+        for loaded in islice(batches, limit):
             keys = SampleKeys(parts.seed, epoch, loaded.indices)
             yield parts.pipeline.prepare(loaded, keys=keys)
 

@@ -1,5 +1,6 @@
 """What one call of ``fit`` will do: rates, schedule, decay; and the line that says so."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -49,11 +50,32 @@ class FitPlan:
                 raise TypeError(f"{name} must be a whole number; got {value!r}.")
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}.")
-        if not callable(self.schedule):
-            raise TypeError(
-                "schedule must be a function of the fraction done, in [0, 1], such as those of "
-                f"learnkit.schedule; got {self.schedule!r}."
-            )
+        if self.minutes is not None:
+            check_minutes(self.minutes)
+        _check_schedule(self.schedule)
+
+
+def check_minutes(minutes: object) -> None:
+    """Raise ValueError unless ``minutes`` is a finite number above 0."""
+    if not _is_number(minutes) or not 0 < minutes < math.inf:  # type: ignore[operator]
+        raise ValueError(f"minutes must be a number above 0; got {minutes!r}.")
+
+
+def _check_schedule(schedule: object) -> None:
+    expected = (
+        "schedule must be a function of the fraction done, in [0, 1], such as those of "
+        "learnkit.schedule"
+    )
+    if not callable(schedule):
+        raise TypeError(f"{expected}; got {schedule!r}.")
+    try:
+        float(schedule(0.0))
+    except TypeError as error:
+        name = getattr(schedule, "__name__", repr(schedule))
+        raise TypeError(
+            f"{expected}; {name} cannot be called with a fraction ({error}). One that makes "
+            f"schedules is called first: schedule={name}()."
+        ) from error
 
 
 def epochs_within(epochs: int | None, minutes: float | None) -> int:
@@ -188,8 +210,13 @@ def fine_tune_rates(base_lr: float | LayerDecay, n_layers: int, *, lr_mult: floa
     Raises:
         ValueError: when ``lr_mult`` is not above 0.
     """
-    if not lr_mult > 0:
+    if not _is_number(lr_mult) or not lr_mult > 0:
         raise ValueError(f"lr_mult must be a number above 0; got {lr_mult}.")
+    if not isinstance(base_lr, LayerDecay) and not _is_number(base_lr):
+        raise ValueError(
+            "fine_tune() takes one rate, of the head, or layer_decay(...), such as base_lr=2e-3. "
+            f"The body's rates follow by lr_mult; got {base_lr!r}."
+        )
     if isinstance(base_lr, LayerDecay):
         half = layer_decay(base_lr.lr / 2, base_lr.decay, lowest=base_lr.lowest)
         return spread_rates(half, n_layers)
@@ -197,6 +224,10 @@ def fine_tune_rates(base_lr: float | LayerDecay, n_layers: int, *, lr_mult: floa
     late = head / lr_mult
     body = spread_rates(slice(late / 10, late), n_layers - 1) if n_layers > 1 else []
     return [*body, head]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def head_rates(base_lr: float | LayerDecay) -> LearningRate:

@@ -308,14 +308,15 @@ class State:
         Raises:
             StateError: elsewhere, in fp16, or when a step is of more than one batch.
         """
-        if self._recompute is None or self._batch is None:
+        if self._recompute is None:
             raise StateError("`recompute` is not available here; it exists in before_step.")
         self._recompute()
 
     def training_batches(self) -> Iterator[Batch]:
-        """Give the batches of this epoch's training once more, as a step gets them.
+        """Give the batches of this epoch's training once more, within `limit_batches`.
 
-        Their reading draws no random number that training draws.
+        Augmented and normalised as a step gets them; what hooks do to a batch is not done. Reading
+        them draws no random number that training draws.
 
         Raises:
             StateError: outside a fit.
@@ -323,6 +324,10 @@ class State:
         if self._training_batches is None:
             raise StateError("`training_batches` is not available here; it exists during a fit.")
         return self._training_batches()
+
+    def limit_of(self, phase: Phase) -> int | None:
+        """Return how many batches `limit_batches` allows in a phase; None where it does not."""
+        return self._limits.get(phase)
 
     def _plan_steps(self) -> None:
         """Count the steps that are left, by the batches of the loader and their limit."""

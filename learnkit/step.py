@@ -40,6 +40,7 @@ class TrainRunner(BatchRunner):
         self.group = GradientGroup(self.state.optimizer)
         self.guard = _guard(parts)
         self._buffers = KeptBuffers(None)
+        self._may_recompute = False
 
     def open_phase(self, loader: BatchLoader, *, n_repeating: int) -> None:
         """Get ready for the batches of a phase, with the model in its mode."""
@@ -119,11 +120,14 @@ class TrainRunner(BatchRunner):
         precision.unscale(optimizer)
         if state.accumulate > 1:
             self.group.average(self._nominal)
+        self._may_recompute = True
         try:
             self.call("before_step")
         except SkipBatch:
             self.group.drop()  # its gradients are averaged already, and cannot be added to
             raise
+        finally:
+            self._may_recompute = False
         closure = self._closure if isinstance(optimizer, torch.optim.LBFGS) else None
         if self.guard is not None:
             self.guard.hold_back(optimizer)
@@ -142,6 +146,8 @@ class TrainRunner(BatchRunner):
 
     def recompute(self) -> None:
         """Add the gradients of the open batch once more; see `State.recompute`."""
+        if not self._may_recompute:
+            raise StateError("`recompute` is not available here; it exists in before_step.")
         state, kept = self.state, (self.state.preds, self.state.loss)
         if state.accumulate > 1 or not isinstance(self.parts.precision, Plain):
             found = f"of {state.accumulate} batches" if state.accumulate > 1 else "in fp16"
@@ -151,9 +157,11 @@ class TrainRunner(BatchRunner):
             )
         running = KeptBuffers(state.model)
         running.keep()
+        self._may_recompute = False  # not from within its own hooks
         try:
             self._compute_again()
         finally:
+            self._may_recompute = True
             running.put_back()
             state.preds, state.loss = kept
 

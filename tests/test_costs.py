@@ -9,6 +9,7 @@ from torch import Tensor
 from learnkit.callback import Callback
 from learnkit.callbacks.logs.csv_log import CSVLog
 from learnkit.callbacks.saves.save_best import SaveBest
+from learnkit.callbacks.watch.validate_every import ValidateEvery
 from learnkit.costs import Cost, Costs, Stopwatches, WaitCounter, costs_of, works_in_steps
 from learnkit.history import History
 from learnkit.loop import run_fit
@@ -157,6 +158,11 @@ def test_a_learner_that_has_been_trained_can_be_measured_too() -> None:
     before = learn.fingerprint()
     assert learn.costs(batches=2).rows[0].name == "LRSchedule"
     assert learn.fingerprint() == before
+
+
+def test_callbacks_that_want_validation_are_measured_too() -> None:
+    costs = tiny_learner().costs(batches=2, callbacks=ValidateEvery(2))
+    assert [row.name for row in costs.rows][-2] == "ValidateEvery"
 
 
 def test_a_callback_is_measured_as_a_copy() -> None:

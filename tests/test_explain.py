@@ -143,4 +143,4 @@ def test_an_unknown_thing_names_what_there_is() -> None:
     found = Explanation((Decision("loss", "a", "b", "c"),))
     with pytest.raises(KeyError) as caught:
         found["los"]
-    assert caught.value.args[0] == "nothing is said about 'los'; there is: loss"
+    assert caught.value.args[0] == "nothing is said about 'los'. Did you mean 'loss'?"

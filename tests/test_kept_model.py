@@ -4,7 +4,7 @@ import signal
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from learnkit.data.bunch import DataBunch
 from learnkit.kept_model import kept_model
@@ -112,3 +112,27 @@ def test_a_sweep_that_ctrl_c_ends_leaves_no_trace(net: Net, batch: int) -> None:
         hook.remove()
     assert looks(net) == before
     assert torch.equal(torch.get_rng_state(), generator)
+
+
+class Counts(nn.Module):
+    """Replaces its buffers by new ones, as running statistics are often written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        self.register_buffer("n", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.n = self.n + 1
+        out: Tensor = self.layer(x)
+        return out
+
+
+def test_a_buffer_that_a_module_replaced_comes_back_too() -> None:
+    model = Counts()
+    held = model.n
+    with kept_model(model):
+        model(torch.ones(1, 4))
+        assert float(model.n) == 1.0
+    assert model.n is held
+    assert float(model.n) == 0.0

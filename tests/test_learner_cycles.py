@@ -86,7 +86,7 @@ def test_fine_tuning_takes_a_decay_by_depth() -> None:
 def stack() -> list[Callback]:
     return [
         ParamSchedule("weight_decay", linear(start=0.1, end=1.0)),
-        ReduceLROnPlateau("train_loss", patience=1, min_delta=9.0, factor=0.5, quiet=True),
+        ReduceLROnPlateau("train_loss", patience=1, min_delta=9.0, factor=0.5),
         ParamSchedule("momentum", cosine(end=0.5)),
         TorchScheduler(lambda opt: StepLR(opt, 3), every="step"),
     ]

@@ -327,8 +327,11 @@ def test_lbfgs_sees_the_loss_that_hooks_make() -> None:
     assert fitted(acting("after_loss", shrink)) < 0.05 < fitted()
 
 
-def test_a_batch_cannot_be_computed_again_outside_its_step() -> None:
-    callback = acting("before_epoch", lambda state: state.recompute())
+@pytest.mark.parametrize(
+    "hook", [hook for hook in HOOKS if hook not in ("before_fit", "before_step")]
+)
+def test_a_batch_cannot_be_computed_again_outside_its_step(hook: str) -> None:
+    callback = acting(hook, lambda state: state.recompute())
     message = told(StateError, lambda: make().fit(1, callbacks=callback, progress=False))
     assert message == "`recompute` is not available here; it exists in before_step."
 
@@ -367,6 +370,17 @@ def test_the_training_batches_come_once_more_as_they_were_and_leave_no_trace() -
     assert same(weights(one), weights(other))
 
 
+def test_the_training_batches_are_those_within_the_limit() -> None:
+    counts: list[int] = []
+    limit = acting(
+        "before_fit",
+        lambda state: state.limit_batches(train=2),
+        after_phase=lambda state: counts.append(len(list(state.training_batches()))),
+    )
+    make().fit(1, callbacks=limit, progress=False)
+    assert counts == [2, 2]
+
+
 def test_the_training_batches_are_refused_outside_a_fit() -> None:
     message = told(StateError, lambda: State(nn.Identity()).training_batches())
     assert message == "`training_batches` is not available here; it exists during a fit."
@@ -378,7 +392,7 @@ def test_the_training_batches_are_refused_outside_a_fit() -> None:
 def test_what_a_hook_says_is_shown_with_the_fit(capsys: pytest.CaptureFixture[str]) -> None:
     talking = acting("after_phase", lambda state: state.say(f"{state.phase.value} is over"))
     make().fit(1, callbacks=talking)
-    first, header, *rest = capsys.readouterr().out.splitlines()
+    _, _, *rest = capsys.readouterr().out.splitlines()
     assert rest[:2] == ["train is over", "valid is over"]
 
 

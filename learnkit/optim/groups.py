@@ -1,5 +1,6 @@
 """An optimizer over layer groups: what decays, and which rate and decay each group gets."""
 
+import math
 from collections.abc import Sequence
 from typing import SupportsFloat, TypeAlias
 
@@ -61,10 +62,16 @@ def set_rates(optimizer: Optimizer, rates: Sequence[float], weight_decay: float)
     An optimizer that has no decay, such as L-BFGS or Rprop, is left without.
 
     Raises:
-        ValueError: when ``weight_decay`` is no number from 0.
+        ValueError: when ``weight_decay`` is no number from 0, or layers get different rates of an
+            optimizer that has one.
     """
-    if not isinstance(weight_decay, SupportsFloat) or not weight_decay >= 0:
+    if not isinstance(weight_decay, SupportsFloat) or not 0 <= weight_decay < math.inf:
         raise ValueError(f"weight_decay must be a number >= 0; got {weight_decay!r}.")
+    if isinstance(optimizer, torch.optim.LBFGS) and len(set(rates)) > 1:
+        raise ValueError(
+            "L-BFGS has one learning rate for all layers; give one number, such as lr=0.5. Got "
+            f"{', '.join(f'{rate:.3g}' for rate in rates)}."
+        )
     for group in optimizer.param_groups:
         rate = rates[min(group["layer"], len(rates) - 1)]
         group["lr"] = group["initial_lr"] = rate

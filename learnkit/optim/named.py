@@ -57,6 +57,8 @@ def opt(name: str, **options: Any) -> NamedOptimizer:
         TypeError: when it has no such option; both name the nearest.
         MissingExtraError: when timm is not installed, or is older than 1.0.12.
     """
+    if not isinstance(name, str):
+        raise TypeError(f'opt() takes the name of a timm optimizer, such as "lion"; got {name!r}.')
     base = name.removeprefix(_LOOKAHEAD)
     names = _timm().list_optimizers()
     if base not in names:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import SupportsFloat, TypeAlias
 
+import numpy as np
+
 from learnkit.names import checked_keywords
 
 
@@ -75,7 +77,7 @@ def spread_rates(lr: LearningRate, n_layers: int) -> list[float]:
         rates = lr.rates(n_layers)
     elif isinstance(lr, slice):
         rates = _spread_slice(lr, n_layers)
-    elif isinstance(lr, Sequence):
+    elif isinstance(lr, Sequence | np.ndarray):
         rates = [_number(rate, lr) for rate in lr]
     else:
         rates = [_number(lr, lr)] * n_layers

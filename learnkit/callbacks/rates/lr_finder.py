@@ -2,8 +2,6 @@
 
 import math
 
-import torch
-from torch import Tensor
 from typing_extensions import override
 
 from learnkit.callback import Callback
@@ -36,18 +34,19 @@ class LRFinder(Callback):
     def __init__(
         self, start: float = 1e-7, end: float = 10.0, steps: int = 100, *, diverge: float = 4.0
     ) -> None:
-        if not 0 < start < end < math.inf:
+        if not (_is_number(start) and _is_number(end) and 0 < start < end < math.inf):
             raise ValueError(
                 f"LRFinder(): expected 0 < start < end, found start={start!r} and end={end!r}."
             )
-        if steps < 2:
-            raise ValueError(f"LRFinder(): steps must be at least 2, found {steps!r}.")
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+            raise ValueError(
+                f"LRFinder(): steps must be a whole number of at least 2, found {steps!r}."
+            )
         if not diverge > 1:
             raise ValueError(f"LRFinder(): diverge must be above 1, found {diverge!r}.")
         self.start, self.end, self.steps, self.diverge = start, end, steps, diverge
         self.lrs: list[float] = []
         self.losses: list[float] = []
-        self._pending: list[Tensor] = []
         self._running, self._lowest, self._step = 0.0, math.inf, 0
 
     @property
@@ -63,15 +62,10 @@ class LRFinder(Callback):
 
     @override
     def before_fit(self, state: State) -> None:
-        self.lrs, self.losses, self._pending = [], [], []
+        self.lrs, self.losses = [], []
         self._running, self._lowest, self._step = 0.0, math.inf, 0
         for group in state.optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))
-
-    @override
-    def after_loss(self, state: State) -> None:
-        if state.training:
-            self._pending.append(state.loss.detach())
 
     @override
     def before_step(self, state: State) -> None:
@@ -83,9 +77,8 @@ class LRFinder(Callback):
         self._record(lr, state)
 
     def _record(self, lr: float, state: State) -> None:
-        """Take the loss that led to this step; several batches' when gradients accumulate."""
-        loss = float(torch.stack(self._pending).mean()) if self._pending else math.nan
-        self._pending.clear()
+        """Take the loss that led to this step."""
+        loss = float(state.loss)
         self._step += 1
         if not math.isfinite(loss):
             state.stop(f"the loss became {loss} at learning rate {lr:.2e}")
@@ -100,3 +93,7 @@ class LRFinder(Callback):
             state.stop(f"the loss diverged at learning rate {lr:.2e}")
         elif self._step >= self.steps:
             state.stop(f"the sweep is complete after {self.steps} steps")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

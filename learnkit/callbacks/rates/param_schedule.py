@@ -78,6 +78,9 @@ class ParamSchedule(Callback):
                 keep_momentum(group)
             elif self.param in group:
                 group.setdefault(_INITIAL + self.param, group[self.param])
+        if self.param == "lr" and self.peak is not None:
+            for group in groups:  # the fit's own word for it, which ReduceLROnPlateau lowers
+                group[_INITIAL + self.param] = self.peak
         if self.peak is None and not any(self._initial(group) for group in groups):
             raise ValueError(
                 f"{self.name}: every {self.param} is 0, and multiplied it stays so; give peak=."
@@ -88,7 +91,8 @@ class ParamSchedule(Callback):
         multiplier = self.schedule(state.progress.fraction)
         for group in state.optimizer.param_groups:
             for name, initial in self._initial(group).items():
-                value = (initial if self.peak is None else self.peak) * multiplier
+                peak = initial if self.peak is None or self.param == "lr" else self.peak
+                value = peak * multiplier
                 if self.param == _MOMENTUM:
                     set_momentum(group, name, value)
                 else:

@@ -10,10 +10,13 @@ from typing_extensions import override
 
 from learnkit.callback import Callback
 from learnkit.data.warn import warn_user
+from learnkit.plan import check_minutes
 from learnkit.state import State
 from learnkit.types import BatchLoader
 
 SPARE = 0.005  # of the limit, for what nobody has measured
+_KEPT = ("_first", "_step", "_valid", "_after", "_per_number", "_saving", "_reserve")
+MEASURED_ANEW = 10  # batches of the first epoch in which the reserve is still learned
 
 
 class TimeBudget(Callback):
@@ -50,7 +53,7 @@ class TimeBudget(Callback):
         self._earlier = 0.0  # seconds before an interruption
         self._first: float | None = None  # when the first batch began
         self._opened = self._closed = self.elapsed  # the running phase; the last one
-        self._step = self._valid = self._after = self._per_number = 0.0
+        self._step = self._valid = self._after = self._per_number = self._saving = 0.0
         self._reserve = 0.0
         self._put_off: BatchLoader | None = None  # the loader of a validation that is left out
         self._over = False
@@ -64,7 +67,6 @@ class TimeBudget(Callback):
     def before_fit(self, state: State) -> None:
         if self._first is not None:  # a second fit with the same object
             self._began = self._clock()
-        self._earlier = 0.0
         self._forget()
 
     @override
@@ -79,6 +81,7 @@ class TimeBudget(Callback):
     def before_phase(self, state: State) -> None:
         self._opened = self.elapsed
         if state.training:
+            self._measure_saving(state)
             self._reserve = self._needed_after_training(state)
 
     @override
@@ -88,11 +91,14 @@ class TimeBudget(Callback):
         now, progress = self.elapsed, state.progress
         if self._first is None:
             self._first = now
-        if not self._valid:
+        if progress.epochs_done == 0 and progress.batches_done <= MEASURED_ANEW:
+            self._measure_saving(state)
             self._reserve = self._needed_after_training(state)
         end = self.limit - self._reserve
         self._plan(state, (now - self._first) / max(end - self._first, 1e-9), end - now)
-        if now + self._step >= end:
+        ends_epoch = progress.batches_done + 1 >= progress.batches_planned
+        following = now + self._step + (self._after if ends_epoch else 0.0)
+        if following + self._step > end:  # no further batch would be done in time
             self._over = True
             progress.epochs_planned = progress.epochs_done + 1
             progress.steps_planned = progress.steps_done + 1
@@ -100,8 +106,9 @@ class TimeBudget(Callback):
 
     @override
     def after_batch(self, state: State) -> None:
-        done = state.progress.batches_done
-        if state.training and done > 1:  # the first is no measure: threads and caches start in it
+        done, epochs = state.progress.batches_done, state.progress.epochs_done
+        # a fit's first batch is no measure: threads and caches start in it
+        if state.training and (done > 1 or epochs):
             self._step = (self.elapsed - self._opened) / done
 
     @override
@@ -134,15 +141,14 @@ class TimeBudget(Callback):
     def state_dict(self) -> dict[str, Any]:
         now = self.elapsed
         ago = {"opened": now - self._opened, "closed": now - self._closed}
-        names = ("_first", "_step", "_valid", "_after", "_per_number", "_reserve")
-        return {"elapsed": now, **ago, **{name: getattr(self, name) for name in names}}
+        return {"elapsed": now, **ago, **{name: getattr(self, name) for name in _KEPT}}
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._earlier = state["elapsed"]
         now = self.elapsed
         self._opened, self._closed = now - state["opened"], now - state["closed"]
-        for name in ("_first", "_step", "_valid", "_after", "_per_number", "_reserve"):
+        for name in _KEPT:
             setattr(self, name, state[name])
 
     def _has_room(self, state: State, *, first: bool = False) -> bool:
@@ -150,7 +156,7 @@ class TimeBudget(Callback):
         needed = self._needed_after_training(state)
         validation = needed - self._needed_after_training(state, validates=False) if first else 0.0
         next_epoch = max(self.elapsed, self._closed + self._after) + validation
-        return self.limit - next_epoch >= needed + 2 * self._step
+        return self.limit - next_epoch >= needed + self._step
 
     def _plan(self, state: State, fraction: float, left: float) -> None:
         """Let the fraction of steps be that of time, and count the epochs that are to come."""
@@ -170,16 +176,11 @@ class TimeBudget(Callback):
         if validates and not valid and state.valid_dl is not None and state.train_dl is not None:
             a_sample = self._step / max(1, state.train_dl.batch_size)
             valid = a_sample * state.valid_dl.n_samples
-        # one checkpoint after the epoch, one after the fit
-        saving = 2 * self._per_number * _numbers(state, optimizer=True)
-        return valid + self._after + saving + SPARE * self.limit
+        return valid + self._after + self._saving + SPARE * self.limit
 
-
-def check_minutes(minutes: object) -> None:
-    """Raise ValueError unless ``minutes`` is a finite number above 0."""
-    number = isinstance(minutes, int | float) and not isinstance(minutes, bool)
-    if not number or not 0 < minutes < math.inf:  # type: ignore[operator]
-        raise ValueError(f"minutes must be a number above 0; got {minutes!r}.")
+    def _measure_saving(self, state: State) -> None:
+        """Foretell what two checkpoints take, one after the epoch and one after the fit."""
+        self._saving = 2 * self._per_number * _numbers(state, optimizer=True)
 
 
 def _numbers(state: State, *, optimizer: bool) -> int:

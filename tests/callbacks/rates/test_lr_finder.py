@@ -11,15 +11,13 @@ from learnkit.callbacks.rates.lr_finder import LRFinder
 from learnkit.state import Phase, Progress, State
 
 
-def sweep(finder: LRFinder, state: State, losses: list[float], *, per_step: int = 1) -> None:
-    """Walk through training batches with these losses, a step after every ``per_step``."""
+def sweep(finder: LRFinder, state: State, losses: list[float]) -> None:
+    """Walk through training batches with these losses."""
     finder.before_fit(state)
     state.open_phase(Phase.TRAIN, batches=len(losses))
-    for number, loss in enumerate(losses, 1):
+    for loss in losses:
         state.loss = torch.tensor(loss, requires_grad=True)
-        finder.after_loss(state)
-        if number % per_step == 0:
-            finder.before_step(state)
+        finder.before_step(state)
         if state.stop_reason is not None:
             break
 
@@ -64,21 +62,6 @@ def test_a_loss_that_is_not_finite_ends_the_sweep_and_is_not_recorded(
     assert len(finder.result.lrs) == 2
 
 
-def test_accumulated_batches_are_averaged(make_state: Any) -> None:
-    finder = LRFinder(1e-4, 1.0, 3)
-    sweep(finder, make_state(), [1.0, 3.0], per_step=2)
-    assert finder.losses == pytest.approx([2.0])
-
-
-def test_validation_losses_are_not_recorded(make_state: Any) -> None:
-    finder, state = LRFinder(), make_state()
-    finder.before_fit(state)
-    state.open_phase(Phase.VALID, batches=1)
-    state.loss = torch.tensor(9.0)
-    finder.after_loss(state)
-    assert finder._pending == []
-
-
 def test_groups_keep_the_ratios_of_their_peaks() -> None:
     body, head = nn.Linear(1, 1), nn.Linear(1, 1)
     groups = [{"params": body.parameters(), "lr": 0.01}, {"params": head.parameters(), "lr": 0.1}]
@@ -115,7 +98,7 @@ def test_a_second_sweep_starts_anew(make_state: Any) -> None:
             {"start": 0.0},
             "LRFinder(): expected 0 < start < end, found start=0.0 and end=10.0.",
         ),
-        ({"steps": 1}, "LRFinder(): steps must be at least 2, found 1."),
+        ({"steps": 1}, "LRFinder(): steps must be a whole number of at least 2, found 1."),
         ({"diverge": 1.0}, "LRFinder(): diverge must be above 1, found 1.0."),
     ],
 )

@@ -151,6 +151,34 @@ def test_too_little_time_gives_two_batches_and_a_validation_and_says_so(clock: C
     )
 
 
+@pytest.mark.parametrize("valid", [True, False])
+def test_epochs_of_one_batch_are_measured_too(clock: Clock, valid: bool) -> None:
+    whole = DataBunch.from_arrays(X, Y, batch_size=80, valid_pct=0.2, seed=1)
+    data = whole if valid else DataBunch.from_dls(whole.train_dl, classes=["a", "b"], seed=1)
+    learn = Learner(data, nn.Linear(4, 2), device="cpu", precision="fp32")
+    began, works = clock.now, Works(clock, step=0.4, valid=0.3)
+    learn.fit(minutes=0.1, schedule=linear(), callbacks=works, progress=False)
+    assert 6 - 0.8 <= clock.now - began <= 6.12
+    assert works.fractions[-1] > 0.85
+
+
+def test_the_reserve_is_not_counted_at_each_batch(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[State] = []
+    count = time_budget._numbers
+
+    def counting(state: State, *, optimizer: bool) -> int:
+        counted.append(state)
+        return count(state, optimizer=optimizer)
+
+    monkeypatch.setattr(time_budget, "_numbers", counting)
+    works = Works(clock, step=0.01)
+    history = make().fit(minutes=0.05, callbacks=works, progress=False)
+    assert len(works.fractions) > 200
+    assert len(counted) <= len(history) + 12
+
+
 def test_one_cycle_fits_into_minutes_too(clock: Clock) -> None:
     learn, works = make(), Works(clock, step=0.2)
     learn.fit_one_cycle(minutes=0.5, max_lr=0.1, callbacks=works, progress=False)
