@@ -41,8 +41,9 @@ from learnkit.names import checked_keywords
 from learnkit.optim import LayerGroups, adamw, build_optimizer
 from learnkit.precision import Precision, PrecisionName, choose_precision
 from learnkit.predictions import Engine
+from learnkit.progress import Progress
 from learnkit.randomness import kept_generators
-from learnkit.state import Progress, State
+from learnkit.state import State
 from learnkit.task import Supervised
 from learnkit.types import BatchLoader, LossFn, OptimizerFactory, batches_of
 

@@ -185,12 +185,12 @@ class _Fit(Phases):
         elif state.train_dl is not None:
             self.seed("train")
             self.phase(Phase.TRAIN, state.train_dl, self.runner, at)
-        trained = state.progress.batches_done > 0
+        state.has_row = state.progress.batches_done > 0  # else stopped before its first batch
         if state.valid_dl is not None and state.stop_reason is None:
             self.validate(state.valid_dl)
         state.metrics["seconds"] = time.perf_counter() - self.began
         self.call("after_epoch")
-        if trained:  # else it was stopped before its first batch
+        if state.has_row:
             state.progress.epochs_done += 1
             self.history.append(state.metrics)
         if self.saver is not None and not self.interrupted:

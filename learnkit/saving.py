@@ -12,7 +12,7 @@ from learnkit.history import History
 from learnkit.optim import match_layouts
 from learnkit.packing import pack, unpack
 from learnkit.precision import Precision
-from learnkit.state import Progress
+from learnkit.progress import Progress
 
 KIND = "learner"
 

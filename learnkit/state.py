@@ -5,7 +5,6 @@ the loop, the learner or any callback.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -14,12 +13,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from learnkit.errors import StateError
+from learnkit.progress import Progress
 from learnkit.randomness import IntArray
+from learnkit.running_loss import RunningLoss
 from learnkit.types import Batch, BatchLoader
 
 T = TypeVar("T")
-
-LOSSES_AT_ONCE = 128  # kept one by one before they are added up
 
 
 class Phase(Enum):
@@ -31,50 +30,6 @@ class Phase(Enum):
 
 class SkipBatch(Exception):
     """Raised by a hook to drop the rest of this batch; ``after_batch`` still runs."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """Completed counts only, so there is no off-by-one to remember.
-
-    Attributes:
-        epochs_done: epochs finished in this fit.
-        steps_done: optimizer steps taken in this fit.
-        batches_done: batches finished in the current phase.
-        epochs_planned: epochs this fit was asked for.
-        steps_planned: optimizer steps this fit will take if nothing stops it.
-        batches_planned: batches in the current phase.
-        epochs_before: epochs this learner trained in earlier fits; random choices go on from there.
-        batches_seen: training batches since the learner was made, over all fits.
-    """
-
-    epochs_done: int = 0
-    steps_done: int = 0
-    batches_done: int = 0
-    epochs_planned: int = 0
-    steps_planned: int = 0
-    batches_planned: int = 0
-    epochs_before: int = 0
-    batches_seen: int = 0
-
-    @property
-    def fraction(self) -> float:
-        """How much of the fit is done, in steps, in [0, 1]."""
-        return min(1.0, self.steps_done / self.steps_planned) if self.steps_planned else 0.0
-
-    @property
-    def epoch_key(self) -> int:
-        """The epoch that this one's random choices depend on."""
-        return self.epochs_before + self.epochs_done
-
-    def state_dict(self) -> dict[str, int]:
-        """Return every count, for a checkpoint."""
-        return asdict(self)
-
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Take every count from a checkpoint."""
-        for field in fields(self):
-            setattr(self, field.name, int(state[field.name]))
 
 
 class State:
@@ -91,6 +46,8 @@ class State:
         classes: names of the classes, where targets are class numbers; else empty.
         precision: in which numbers the model computes: "fp32", "bf16", "fp16".
         accumulate: batches per optimizer step; change it by `accumulate_over`.
+        has_row: in ``after_epoch``: whether the epoch goes into the history; False for one that was
+            stopped before its first batch.
     """
 
     __slots__ = (
@@ -100,19 +57,18 @@ class State:
         "_limits",
         "_listeners",
         "_loss",
-        "_loss_samples",
-        "_loss_sum",
-        "_losses",
         "_optimizer",
         "_phase",
         "_preds",
         "_recompute",
+        "_running",
         "_stop_reason",
         "_training_batches",
         "_validate",
         "accumulate",
         "classes",
         "device",
+        "has_row",
         "higher_is_better",
         "metrics",
         "model",
@@ -137,7 +93,7 @@ class State:
     ) -> None:
         self.model = model
         self.classes, self.precision = classes, precision
-        self.accumulate = 1
+        self.accumulate, self.has_row = 1, True
         self.device = device or torch.device("cpu")
         self.progress = progress or Progress()
         self.metrics: dict[str, float] = {}
@@ -151,9 +107,7 @@ class State:
         self._preds: Tensor | None = None
         self._loss: Tensor | None = None
         self._stop_reason: str | None = None
-        self._loss_sum: Tensor | None = None
-        self._loss_samples = 0
-        self._losses: list[tuple[Tensor, int]] = []
+        self._running = RunningLoss()
         self._limits: dict[Phase, int | None] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._batch_limit: int | None = None
@@ -216,9 +170,7 @@ class State:
 
         Reading it as a number waits for the device: do so a few times a second, not every step.
         """
-        # what is pending stays so: when somebody looks must not change how the sum is rounded
-        total, samples = self._with_pending()
-        return total / samples if total is not None else None
+        return self._running.mean()
 
     @property
     def lr(self) -> float:
@@ -378,9 +330,8 @@ class State:
 
     def open_phase(self, phase: Phase, *, batches: int) -> None:
         """Begin a phase of ``batches`` batches, or fewer where a limit says so."""
-        self._phase, self._loss_sum, self._loss_samples = phase, None, 0
+        self._phase, self._running = phase, RunningLoss()
         self._batch_limit = self._limits.get(phase)
-        self._losses.clear()
         self.progress.batches_done = 0
         self.progress.batches_planned = self._limited(batches, phase)
 
@@ -390,37 +341,15 @@ class State:
 
     def add_loss(self, loss: Tensor, samples: int) -> None:
         """Add a batch's mean loss, weighted by its samples, without waiting for the device."""
-        self._losses.append((loss.detach(), samples))
-        if len(self._losses) >= LOSSES_AT_ONCE:
-            self._loss_sum, self._loss_samples = self._with_pending()
-            self._losses.clear()
-
-    def _with_pending(self) -> tuple[Tensor | None, int]:
-        """Return the sum with the losses not yet in it: one operation for many steps."""
-        if not self._losses:
-            return self._loss_sum, self._loss_samples
-        losses, samples = zip(*self._losses, strict=True)
-        values = torch.stack(losses)
-        added = (values * torch.tensor(samples, dtype=values.dtype).to(values.device)).sum()
-        total = added if self._loss_sum is None else self._loss_sum + added
-        return total, self._loss_samples + sum(samples)
+        self._running.add(loss, samples)
 
     def losses_dict(self) -> dict[str, Any]:
         """Return the losses of this phase as they are kept, for a checkpoint."""
-        return {
-            "sum": self._loss_sum,
-            "samples": self._loss_samples,
-            "pending": [loss for loss, _ in self._losses],
-            "weights": [samples for _, samples in self._losses],
-        }
+        return self._running.state_dict()
 
     def load_losses(self, saved: Mapping[str, Any]) -> None:
         """Take back what `losses_dict` returned."""
-        total = saved["sum"]
-        self._loss_sum = None if total is None else total.to(self.device)
-        self._loss_samples = int(saved["samples"])
-        pending = [loss.to(self.device) for loss in saved["pending"]]
-        self._losses = list(zip(pending, saved["weights"], strict=True))
+        self._running.load_state_dict(saved, device=self.device)
 
     def close_batch(self) -> None:
         """End a batch: its fields are gone, and with them the graph."""

@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("metrics", "losses", "schedule", "device", "reprs"),
     ("types", "lazy", "figures", "curves", "plugins"),
-    ("randomness", "names", "extras", "files", "signals", "buffers", "averages", "tensor_file"),
+    ("randomness", "names", "extras", "files", "signals", "buffers", "averages", "progress", "running_loss", "tensor_file"),
     ("json_fields", "regular_file"),
     ("bounded_json",),
     ("errors", "version"),

@@ -13,8 +13,8 @@ from learnkit.errors import CheckpointError
 from learnkit.history import History
 from learnkit.optim import adamw, build_optimizer, set_rates, sgd
 from learnkit.precision import Fp16, Plain, Precision
+from learnkit.progress import Progress
 from learnkit.saving import read_learner, write_learner
-from learnkit.state import Progress
 
 
 class Parts:

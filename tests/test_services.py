@@ -408,3 +408,29 @@ def test_a_callback_may_listen_too() -> None:
     listening = acting("before_fit", lambda state: state.listen(heard.append))
     make().fit(2, callbacks=[talking, listening], progress=False)
     assert heard == ["over", "over"]
+
+
+# ---------------------------------------------------------------- has_row
+
+
+def test_an_epoch_that_is_stopped_before_its_first_batch_has_no_row() -> None:
+    rows: list[bool] = []
+    stop = acting(
+        "before_epoch",
+        lambda state: state.stop("enough") if state.progress.epochs_done else None,
+        after_epoch=lambda state: rows.append(state.has_row),
+    )
+    history = make().fit(3, callbacks=stop, progress=False)
+    assert rows == [True, False]
+    assert len(history) == 1
+
+
+def test_an_epoch_that_is_stopped_before_its_validation_has_one() -> None:
+    rows: list[bool] = []
+    stop = acting(
+        "before_phase",
+        lambda state: None if state.training else state.stop("enough"),
+        after_epoch=lambda state: rows.append(state.has_row),
+    )
+    assert len(make().fit(3, callbacks=stop, progress=False)) == 1
+    assert rows == [True]

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from learnkit.errors import StateError
-from learnkit.state import Phase, Progress, State
+from learnkit.progress import Progress
+from learnkit.state import Phase, State
 from learnkit.types import Batch
 
 WINDOWS = {

@@ -20,7 +20,8 @@ from learnkit.micro_batch import MicroBatches
 from learnkit.optim import match_layouts
 from learnkit.packing import pack, unpack
 from learnkit.precision import Precision
-from learnkit.state import Progress, State
+from learnkit.progress import Progress
+from learnkit.state import State
 
 KIND: Final = "fit"
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from learnkit.callback import Callback
-from learnkit.state import Progress, State
+from learnkit.progress import Progress
+from learnkit.state import State
 
 DIRECTIONS = {"train_loss": False, "valid_loss": False, "accuracy": True}
 

@@ -13,8 +13,9 @@ from learnkit.gradients import GradientGroup
 from learnkit.history import History
 from learnkit.micro_batch import MicroBatches
 from learnkit.precision import Plain
+from learnkit.progress import Progress
 from learnkit.runs.moment import Running, take
-from learnkit.state import Progress, State
+from learnkit.state import State
 
 MakeSnapshot = Callable[..., Snapshot]
 Row = dict[str, float]

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from learnkit.state import Progress, State
+from learnkit.progress import Progress
+from learnkit.state import State
 
 
 @pytest.fixture(autouse=True)
