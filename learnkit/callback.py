@@ -40,9 +40,12 @@ class Callback:
     Attributes:
         looks_on: True for one that only looks on, such as a bar or a log: it changes nothing that
             is trained, takes no part in a replay, and may come or go when a fit is resumed.
+        writes: True for one that writes files or tells a service: a trial such as
+            ``learn.costs()`` leaves it out.
     """
 
     looks_on: bool = False
+    writes: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

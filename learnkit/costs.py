@@ -61,11 +61,13 @@ class Costs:
         step: seconds of a whole step, the median, with its waiting for data.
         rows: a row for each callback, and the last for the loop with model and optimizer.
         batches: how many were measured.
+        left_out: names of callbacks that were not run, as they write files or tell services.
     """
 
     step: float
     rows: tuple[Cost, ...]
     batches: int
+    left_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         width = max(len("callback"), *(len(row.name) for row in self.rows))
@@ -76,12 +78,15 @@ class Costs:
             line = f"{row.name:<{width}}  {numbers}  {', '.join(row.where)}"
             lines.append(line.rstrip())
         whole = f"{'a whole step':<{width}}  {1e6 * self.step:>7.1f} us"
-        return "\n".join([*lines, f"{whole}, median of {self.batches} batches"])
+        lines.append(f"{whole}, median of {self.batches} batches")
+        if self.left_out:
+            lines.append(f"not run, as they write: {', '.join(self.left_out)}")
+        return "\n".join(lines)
 
 
 def works_in_steps(callback: Callback) -> bool:
-    """Say whether a callback has a hook that runs in each step."""
-    return any(overriders([callback], hook) for hook in STEP_HOOKS)
+    """Say whether a callback has a hook that runs in each step, and writes nothing."""
+    return not callback.writes and any(overriders([callback], hook) for hook in STEP_HOOKS)
 
 
 class Stopwatches:
@@ -233,12 +238,18 @@ def _line_of_caller() -> str:
 
 
 def costs_of(
-    names: Sequence[str], timed: Stopwatches, counted: Stopwatches, counter: WaitCounter
+    names: Sequence[str],
+    timed: Stopwatches,
+    counted: Stopwatches,
+    counter: WaitCounter,
+    *,
+    left_out: Sequence[str] = (),
 ) -> Costs:
     """Put both runs together.
 
     Args:
         names: of the callbacks.
+        left_out: of those that were not run.
         timed: of the run that was timed.
         counted: of the run whose waits were counted.
         counter: of them.
@@ -250,4 +261,4 @@ def costs_of(
         rows.append(Cost(name, each[number], total / max(1, counted.batches), where))
     total, where = counter.of(None)
     loop = Cost(LOOP, max(0.0, step - sum(each)), total / max(1, counted.batches), where)
-    return Costs(step, (*rows, loop), max(1, timed.batches - WARM_UP))
+    return Costs(step, (*rows, loop), max(1, timed.batches - WARM_UP), tuple(left_out))

@@ -6,10 +6,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from learnkit.batch_size import BatchSize, find_size
 from learnkit.callback import Callback
 from learnkit.callbacks.progress import ProgressBar
-from learnkit.callbacks.rates.lr_finder import LRFinder
 from learnkit.callbacks.rates.lr_schedule import LRSchedule
 from learnkit.callbacks.recorder import Recorder
 from learnkit.checks import Callbacks, as_callbacks
@@ -19,17 +17,17 @@ from learnkit.kept_model import kept_model, kept_scale
 from learnkit.learner_base import DEFAULT_DECAY, DEFAULT_LR
 from learnkit.learner_runs import LearnerRuns
 from learnkit.loop import run_fit
-from learnkit.lr_find import LRFindResult
-from learnkit.memory_use import memory_of
 from learnkit.names import checked_keywords
-from learnkit.one_batch import OneBatch
 from learnkit.optim import LearningRate, build_optimizer, set_rates, spread_rates
 from learnkit.schedule import flat_cosine
 from learnkit.state import State
 from learnkit.types import BatchLoader
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what few sessions use is imported there
+    from learnkit.batch_size import BatchSize
+    from learnkit.callbacks.rates.lr_finder import LRFinder
     from learnkit.costs import Costs, Stopwatches
+    from learnkit.lr_find import LRFindResult
 
 FEW_POINTS: Final = 10  # on a rate curve
 
@@ -40,7 +38,7 @@ class LearnerTrials(LearnerRuns):
     @checked_keywords
     def lr_find(
         self, *, start: float = 1e-7, end: float = 10.0, steps: int = 100, progress: bool = True
-    ) -> LRFindResult:
+    ) -> "LRFindResult":
         """Sweep the learning rate up over real batches and return the curve with suggestions.
 
         The model (weights, all buffers, gradients, modes, what trains) and the random state are put
@@ -53,12 +51,14 @@ class LearnerTrials(LearnerRuns):
             steps: batches in the whole sweep.
             progress: whether to show a bar.
         """
+        from learnkit.callbacks.rates.lr_finder import LRFinder
+
         return self._sweep(LRFinder(start=start, end=end, steps=steps), progress)
 
     @checked_keywords
     def batch_size_find(
         self, *, start: int = 8, margin: float = 0.2, most: int | None = None
-    ) -> BatchSize:
+    ) -> "BatchSize":
         """Return the largest batch that fits into memory and leaves a margin.
 
         Trains two steps on batches of growing size, made of the training samples, each with a fresh
@@ -78,6 +78,9 @@ class LearnerTrials(LearnerRuns):
         Example:
             ``print(learn.batch_size_find())``
         """
+        from learnkit.batch_size import find_size
+        from learnkit.memory_use import memory_of
+
         samples = int(self.data.train_dl.n_samples)
         most = samples if most is None else most
         for name, value in (("start", start), ("most", most)):
@@ -104,8 +107,8 @@ class LearnerTrials(LearnerRuns):
 
         Runs so many real batches twice, with copies of the callbacks: once timed, once counting
         every ``item()``, ``float()`` and the like. Model and random state are put back as by
-        `lr_find`. Callbacks without a hook in steps cost nothing there and are not run; one that
-        writes files in its steps writes them.
+        `lr_find`. Callbacks without a hook in steps cost nothing there and are not run; nor are
+        those that write files or tell services (`Callback.writes`).
 
         Args:
             batches: to measure, at least 1.
@@ -136,7 +139,8 @@ class LearnerTrials(LearnerRuns):
         self._measure(timed, batches + WARM_UP)
         with counter:
             self._measure(counted, batches + WARM_UP)
-        return costs_of(names, timed, counted, counter)
+        left_out = [callback.name for callback in given if callback.writes]
+        return costs_of(names, timed, counted, counter, left_out=left_out)
 
     def _stepping_copies(self, given: Sequence[Callback]) -> list[Callback]:
         """Return what works in steps: such as the learner has, and copies of the given ones."""
@@ -162,7 +166,7 @@ class LearnerTrials(LearnerRuns):
             warnings.simplefilter("ignore")  # they are said when it is trained
             run_fit(self._parts(state), watches.wrapped, History())
 
-    def _sweep(self, finder: LRFinder, progress: bool) -> LRFindResult:
+    def _sweep(self, finder: "LRFinder", progress: bool) -> "LRFindResult":
         """Run a rate sweep on a throw-away optimizer and put the model back, whatever happens."""
         state = self._trial_state(finder.start)
         state.progress.epochs_planned = -(-finder.steps // max(1, len(self.data.train_dl)))
@@ -179,6 +183,8 @@ class LearnerTrials(LearnerRuns):
 
     def _try_size(self, size: int) -> None:
         """Train on one batch of this size for two steps: the second has the optimizer's state."""
+        from learnkit.one_batch import OneBatch
+
         state = self._trial_state(DEFAULT_LR)
         state.train_dl = OneBatch(self.data.train_dl, size)
         state.progress.epochs_planned = state.progress.steps_planned = 2

@@ -171,7 +171,7 @@ def test_a_callback_is_measured_as_a_copy() -> None:
     assert not hasattr(reads, "rows")
 
 
-def test_what_only_writes_at_the_end_of_an_epoch_is_not_run(tmp_path: Any) -> None:
+def test_what_writes_is_not_run(tmp_path: Any) -> None:
     log, best = CSVLog(tmp_path / "log.csv"), SaveBest(tmp_path / "best.safetensors")
     costs = tiny_learner().costs(batches=9, callbacks=[log, best])
     assert list(tmp_path.iterdir()) == []
@@ -181,6 +181,8 @@ def test_what_only_writes_at_the_end_of_an_epoch_is_not_run(tmp_path: Any) -> No
         "SanityChecks",
         "the loop",
     ]
+    assert costs.left_out == ("CSVLog", "SaveBest")
+    assert str(costs).splitlines()[-1] == "not run, as they write: CSVLog, SaveBest"
     assert not works_in_steps(log)
     assert works_in_steps(Reads())
 
