@@ -23,7 +23,8 @@ from learnkit.loop import run_fit
 from learnkit.micro_batch import MicroBatches
 from learnkit.names import checked_keywords
 from learnkit.optim import put_momentum_back
-from learnkit.state import Progress, State
+from learnkit.progress import Progress
+from learnkit.state import State
 from learnkit.types import Batch
 
 if TYPE_CHECKING:

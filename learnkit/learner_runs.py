@@ -22,8 +22,9 @@ from learnkit.learner_base import LearnerBase
 from learnkit.loop import run_fit
 from learnkit.optim import set_rates, spread_rates
 from learnkit.plan import FitPlan, opening_line
+from learnkit.progress import Progress
 from learnkit.runs.checkpoints import SavePlan
-from learnkit.state import Progress, State
+from learnkit.state import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,7 @@ class LearnerRuns(LearnerBase):
         kept = KeptFits() if self._last is None else self._last.kept
         last = LastFit(plan=plan, callbacks=_lasting(all_callbacks), folder=folder, kept=kept)
         # the first, so that it sees the weights before SaveBest puts others in their place
-        all_callbacks.insert(0, FitRecord(plan, kept, last.callbacks))
+        all_callbacks.insert(0, FitRecord(plan, kept, last.callbacks, self.data))
         try:
             if save is None:
                 self._last = last

@@ -22,6 +22,7 @@ from learnkit.eject.plain import (
     to_float,
 )
 from learnkit.eject.source import source_of, sources
+from learnkit.eject.values import literal
 from learnkit.errors import ExportError
 
 _OWN = (Affine, Dihedral, Flip, Lighting, RandomErasing)
@@ -76,8 +77,12 @@ def _normalise(normalize: Normalize) -> str:
     if x.dtype != torch.uint8 and not x.is_floating_point():
         return x
     highest = 255.0 if x.dtype == torch.uint8 else 1.0
-    bias = torch.tensor({bias}, dtype=torch.float64).float()
-    scale = torch.tensor([1.0 / (s * highest) for s in {list(normalize.std)}], dtype=torch.float64)
+    bias = torch.tensor(
+        {literal(bias)},
+        dtype=torch.float64,
+    ).float()
+    std = {literal(list(normalize.std))}
+    scale = torch.tensor([1.0 / (s * highest) for s in std], dtype=torch.float64)
     out = x.to(torch.float32, copy=True)
     scale, bias = scale.float().to(x.device), bias.to(x.device)
     return out.mul_(scale[:, None, None]).add_(bias[:, None, None])'''

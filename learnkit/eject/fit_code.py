@@ -1,6 +1,8 @@
 """The function ``fit`` of a script: epochs, batches, steps."""
 
-from learnkit.eject.forward_code import Loop
+from textwrap import indent
+
+from learnkit.eject.forward_code import Loop, forward_call, prepare_call, validate_head
 
 
 def fit_code(loop: Loop) -> str:
@@ -9,15 +11,13 @@ def fit_code(loop: Loop) -> str:
     lines = [
         "def fit(net, optimizer, part, epoch, batch):",
         '    """Train for a part\'s epochs; ``epoch`` and ``batch`` count over all parts."""',
-        "    let_train(net, part)",
+        "" if loop.all_train else "    let_train(net, part)",
     ]
     if loop.frozen:
         lines.append(
             "    frozen = None if any(p.requires_grad for p in net.body.parameters()) "
             "else FrozenBody(net)"
         )
-    else:
-        lines.append("    frozen = None")
     lines += [
         "    for group in optimizer.param_groups:",
         '        group["initial_lr"] = part["rates"][group["layer"]]',
@@ -25,7 +25,7 @@ def fit_code(loop: Loop) -> str:
         '            group["weight_decay"] = part["decay"] if group["decayed"] else 0.0',
         "    step = 0",
         '    for key in range(epoch, epoch + part["epochs"]):',
-        "        train_mode(net)",
+        "        net.train()" if loop.all_train else "        train_mode(net)",
         "        losses, samples = [], []",
     ]
     lines.append(
@@ -39,8 +39,8 @@ def fit_code(loop: Loop) -> str:
         '        for x, y, indices in batches("train", key):',
         '            torch.manual_seed(mix(SEED, key_of("step"), batch))  # of dropout',
         "            batch += 1",
-        f"            x, y = prepare(x.to(DEVICE), {keys}), y.to(DEVICE)",
-        '            loss = loss_func(forward(net, x, "train", indices, frozen), y)',
+        f"            x, y = {prepare_call(loop, keys)}, y.to(DEVICE)",
+        f"            loss = loss_func({forward_call(loop, 'train')}, y)",
         "            if not torch.isfinite(loss):",
         '                raise SystemExit("the training loss is not finite")',
         "            losses.append(loss.detach())",
@@ -58,7 +58,7 @@ def fit_code(loop: Loop) -> str:
     if loop.momentum is not None:
         lines += _momentum(loop.momentum)
     if loop.clip:
-        lines.append(f"            {loop.clip}")
+        lines.append(indent(loop.clip, " " * 12))
     lines += [
         "            optimizer.step()",
         "            optimizer.zero_grad()",
@@ -67,7 +67,7 @@ def fit_code(loop: Loop) -> str:
         '            "epoch": key + 1,',
         '            "train_loss": mean_loss(losses, samples),',
     ]
-    lines.append("            **validate(net, frozen)," if loop.valid else "")
+    lines.append(f"            **{validate_head(loop)}," if loop.valid else "")
     lines += ["        }", "        print(json.dumps(row))", "    return key + 1, batch"]
     return "\n".join(line for line in lines if line)
 

@@ -19,13 +19,14 @@ class Loop(NamedTuple):
         metrics: (name, expression) of those that are computed.
         valid: whether there is validation.
         accumulates: whether a step is of more than one batch.
-        clip: a line that clips gradients, or none.
+        clip: lines that clip gradients, or none.
         momentum: the optimizer's word for it, if some part moves it.
         autocast: of the forward pass, as an expression.
         norms: whether norm layers have a rule of their own.
         keyed: whether samples are changed at random.
         all_train: whether every parameter trains, always.
         prepares: whether anything is done to a batch.
+        channels_last: whether convolutions are in that order.
     """
 
     frozen: bool
@@ -40,6 +41,7 @@ class Loop(NamedTuple):
     keyed: bool
     all_train: bool
     prepares: bool
+    channels_last: bool
 
 
 def pools(model: nn.Module) -> bool:
@@ -58,12 +60,31 @@ def forward_code(loop: Loop) -> str:
         lines = [f"    with {context}:", f"        preds = {call}", "    preds = preds.float()"]
     return "\n".join(
         [
-            "def forward(net, x, side, indices, frozen):",
+            "def forward(net, x, side, indices, frozen):"
+            if loop.frozen
+            else "def forward(net, x):",
             '    """Give logits, float32."""',
             *lines,
             "    return preds",
         ]
     )
+
+
+def forward_call(loop: Loop, side: str) -> str:
+    """Return the call that gives a batch's logits."""
+    if loop.frozen:
+        return f'forward(net, x, "{side}", indices, frozen)'
+    return "forward(net, x)" if loop.bf16 else "net(x)"
+
+
+def prepare_call(loop: Loop, keys: str) -> str:
+    """Return the call that gives a batch as the model sees it."""
+    return f"prepare(x.to(DEVICE), {keys})" if loop.prepares else "x.to(DEVICE)"
+
+
+def validate_head(loop: Loop) -> str:
+    """Return ``validate`` with its arguments, as it is defined and called."""
+    return "validate(net, frozen)" if loop.frozen else "validate(net)"
 
 
 def frozen_code(loop: Loop) -> str:

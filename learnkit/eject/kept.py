@@ -6,7 +6,7 @@ fit of a frozen body copies its head alone. Knows nothing of scripts.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,13 @@ from torch.optim import Optimizer
 from typing_extensions import override
 
 from learnkit.callback import Callback
+from learnkit.data.bunch import DataBunch
+from learnkit.eject.seen import Seen
+from learnkit.eject.stamp import Stamp, stamp_of
 from learnkit.plan import FitPlan
 from learnkit.state import State
 
 MAX_BYTES: Final = 2 << 30  # of first weights; larger models would double what a fit takes
-Stamp: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,6 +36,7 @@ class KeptFit:
         batches_before: training batches of this learner before it.
         steps: optimizer steps that its schedule is made for.
         threads: of torch.
+        seen: its data.
         epochs: that it ran.
         fault: why it cannot be computed again, in a sentence; None where it can.
     """
@@ -44,6 +47,7 @@ class KeptFit:
     callbacks: tuple[Callback, ...]
     epochs_before: int
     batches_before: int
+    seen: Seen
     steps: int = 0
     threads: int = 1
     epochs: int = 0
@@ -68,9 +72,8 @@ class KeptFits:
     def begin(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Get ready for a fit, before its first step."""
         if not self.fits or not self.unchanged(model):
-            began_anew = bool(optimizer.state)
             self.start, self.fits = {}, []
-            self.fault = _CARRIED if began_anew else None
+            self.fault = _CARRIED if has_stepped(optimizer) else None
         changing = {name: value for name, value in _changing(model) if name not in self.start}
         held = sum(value.nbytes for value in (*self.start.values(), *changing.values()))
         if held > MAX_BYTES:
@@ -83,11 +86,16 @@ class KeptFits:
         """Note a fit that has ended; one that failed before its first batch has changed nothing."""
         if fit.fault is None or not self.unchanged(model):
             self.fits.append(fit)
-        self._stamp = _stamp_of(model)
+        self._stamp = stamp_of(model.state_dict().values())
 
     def unchanged(self, model: nn.Module) -> bool:
         """Say whether the model is as the last fit has left it."""
-        return self._stamp == _stamp_of(model)
+        return self._stamp == stamp_of(model.state_dict().values())
+
+
+def has_stepped(optimizer: Optimizer) -> bool:
+    """Say whether it holds what steps have left; Adagrad has a state before its first one."""
+    return any(float(kept.get("step", 1)) > 0 for kept in optimizer.state.values())
 
 
 _CARRIED: Final = (
@@ -102,12 +110,16 @@ class FitRecord(Callback):
         plan: of the fit.
         fits: where it goes.
         callbacks: of the fit, those that take part.
+        data: of the fit.
     """
 
     looks_on = True
 
-    def __init__(self, plan: FitPlan, fits: KeptFits, callbacks: Sequence[Callback]) -> None:
+    def __init__(
+        self, plan: FitPlan, fits: KeptFits, callbacks: Sequence[Callback], data: DataBunch
+    ) -> None:
         self._plan, self._fits, self._callbacks = plan, fits, tuple(callbacks)
+        self._data = data
         self._fit: KeptFit | None = None
 
     @override
@@ -121,6 +133,7 @@ class FitRecord(Callback):
             callbacks=self._callbacks,
             epochs_before=state.progress.epochs_before,
             batches_before=state.progress.batches_seen,
+            seen=Seen(self._data),
             threads=torch.get_num_threads(),
         )
 
@@ -168,23 +181,3 @@ def _changing(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, value in model.state_dict().items():
         if name not in frozen:
             yield name, value
-
-
-def _stamp_of(model: nn.Module) -> Stamp:
-    """Return two numbers about each tensor, of which one is another once a weight has changed.
-
-    The size of it, and what it weighs along a wave, so that weights which only changed places
-    are found too. Counters of writes would not do: `lr_find` writes everything back as it was.
-    """
-    values = [v.detach() for v in model.state_dict().values() if v.numel()]
-    longest = max((v.numel() for v in values), default=0)
-    waves: dict[torch.device, Tensor] = {}
-    found: list[Tensor] = []
-    with torch.no_grad():
-        for value in values:
-            if value.device not in waves:
-                steps = torch.arange(longest, dtype=torch.float32, device=value.device)
-                waves[value.device] = steps.mul_(0.7390851).cos_().add_(1.5)
-            flat = value.reshape(-1).float()
-            found += [flat.norm(), flat @ waves[value.device][: len(flat)]]
-    return tuple(torch.stack([one.cpu() for one in found]).tolist()) if found else ()

@@ -1,9 +1,14 @@
 """The training loop of a script: validation, a fit, and the parts that are run."""
 
-import re
-
 from learnkit.eject.fit_code import fit_code
-from learnkit.eject.forward_code import Loop, forward_code, frozen_code
+from learnkit.eject.forward_code import (
+    Loop,
+    forward_call,
+    forward_code,
+    frozen_code,
+    prepare_call,
+    validate_head,
+)
 from learnkit.eject.source import sources
 from learnkit.models import folding, freeze
 
@@ -18,19 +23,9 @@ def loop_code(loop: Loop) -> str:
         parts += [sources(freeze.train_mode, freeze._set_mode), trained_code(loop)]
     if loop.valid:
         parts.append(_validate(loop))
-    parts += [fit_code(loop), _MAIN]
-    text = "\n\n\n".join(parts)
-    if not (loop.frozen or loop.bf16):
-        text = re.sub(r"forward\(net, x, [^)]*\)", "net(x)", text)
-    if not loop.frozen:
-        text = text.replace(", frozen)", ")").replace("    frozen = None\n", "")
-    if loop.all_train:
-        text = text.replace("    let_train(net, part)\n", "").replace(
-            "train_mode(net)", "net.train()"
-        )
-    if not loop.prepares:
-        text = re.sub(r"prepare\((x.to\(DEVICE\)), [^)]*\)", r"\1", text)
-    return text
+    place = "DEVICE, memory_format=torch.channels_last" if loop.channels_last else "DEVICE"
+    parts += [fit_code(loop), f"{_MAIN_BEGIN}\n    net.to({place})\n{_MAIN_END}"]
+    return "\n\n\n".join(parts)
 
 
 def trained_code(loop: Loop) -> str:
@@ -58,40 +53,42 @@ def trained_code(loop: Loop) -> str:
 
 
 def _validate(loop: Loop) -> str:
-    total = [f'        totals["{name}"] += {code}.double() * len(y)' for name, code in loop.metrics]
-    zeros = ", ".join(f'"{name}": 0.0' for name, _ in loop.metrics)
+    total = []
+    for name, code in loop.metrics:
+        total += [f"        value = {code}", f"        totals[{name!r}] += value.double() * len(y)"]
+    zeros = ", ".join(f"{name!r}: 0.0" for name, _ in loop.metrics)
     begin = [f"    totals = {{{zeros}}}"] if loop.metrics else []
-    means = ", **{name: float(t) / sum(samples) for name, t in totals.items()}"
-    end = means if loop.metrics else ""
+    means = "    means = {name: float(t) / sum(samples) for name, t in totals.items()}"
+    end = ", **means" if loop.metrics else ""
     return "\n".join(
         [
             "@torch.no_grad()",
-            "def validate(net, frozen):",
+            f"def {validate_head(loop)}:",
             '    """Give the loss and the metrics, weighted by samples."""',
             "    net.eval()",
             "    losses, samples = [], []",
             *begin,
             '    for x, y, indices in batches("valid", 0):',
-            "        x, y = prepare(x.to(DEVICE), None), y.to(DEVICE)",
-            '        preds = forward(net, x, "valid", indices, frozen)',
+            f"        x, y = {prepare_call(loop, 'None')}, y.to(DEVICE)",
+            f"        preds = {forward_call(loop, 'valid')}",
             "        losses.append(loss_func(preds, y))",
             "        samples.append(len(y))",
             *total,
+            *([means] if loop.metrics else []),
             f'    return {{"valid_loss": mean_loss(losses, samples){end}}}',
         ]
     )
 
 
-_MAIN = '''def main():
+_MAIN_BEGIN = '''def main():
     """Train all parts from the first weights on, and say whether the last ones are the same."""
     net = build_model()
     net.load_state_dict(
         {k[6:]: v for k, v in load_file(HERE.with_suffix(".safetensors")).items()
          if k.startswith("model.")}
-    )
-    net.to(DEVICE)
-PLACE
-    optimizer = make_optimizer(net)
+    )'''
+
+_MAIN_END = """    optimizer = make_optimizer(net)
     epoch, batch = FIRST_EPOCH, FIRST_BATCH
     for part in PARTS:
         epoch, batch = fit(net, optimizer, part, epoch, batch)
@@ -106,4 +103,4 @@ PLACE
 
 
 if __name__ == "__main__":
-    main()'''
+    main()"""

@@ -5,6 +5,7 @@ from typing import Any
 
 from learnkit.callbacks.gradients.gradient_clip import GradientClip
 from learnkit.eject.kept import KeptFit
+from learnkit.eject.values import literal
 from learnkit.errors import ExportError
 
 
@@ -32,7 +33,7 @@ def metric_code(metrics: Sequence[Any]) -> tuple[list[tuple[str, str]], list[str
 
 
 def clip_code(fits: Sequence[KeptFit]) -> str:
-    """Return the line that clips gradients; every fit must have the same.
+    """Return the lines that clip gradients; every fit must have the same.
 
     Raises:
         ExportError: when only some fits clip, or clip otherwise.
@@ -40,7 +41,7 @@ def clip_code(fits: Sequence[KeptFit]) -> str:
     lines = []
     for fit in fits:
         clips = [c for c in fit.callbacks if isinstance(c, GradientClip)]
-        lines.append("\n            ".join(map(_clip_line, clips)))
+        lines.append("\n".join(map(_clip_line, clips)))
     if len(set(lines)) > 1:
         raise ExportError(
             "The fits clip gradients in different ways, and eject writes one for all of them. "
@@ -50,7 +51,9 @@ def clip_code(fits: Sequence[KeptFit]) -> str:
 
 
 def _clip_line(clip: GradientClip) -> str:
-    grads = '[p for g in optimizer.param_groups for p in g["params"] if p.grad is not None]'
-    if clip.max_norm is not None:
-        return f"nn.utils.clip_grad_norm_({grads}, {clip.max_norm!r})"
-    return f"nn.utils.clip_grad_value_({grads}, {clip.value!r})"
+    what, limit = ("norm", clip.max_norm) if clip.max_norm is not None else ("value", clip.value)
+    return (
+        'parameters = [p for g in optimizer.param_groups for p in g["params"]]\n'
+        f"nn.utils.clip_grad_{what}_([p for p in parameters if p.grad is not None], "
+        f"{literal(limit)})"
+    )

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from learnkit.eject.same_model import compare
 from learnkit.eject.source import source_of, sources
-from learnkit.eject.values import made_by, settings_of
+from learnkit.eject.values import made_by
 from learnkit.errors import ExportError
-from learnkit.models.fast_body import has_hooks
 from learnkit.models.head import ConcatPool, MeanPool
 from learnkit.models.scratch import ScratchModel, conv_norm
 from learnkit.models.timm_source import ChannelsFirst, OnePixel, TimmSource
@@ -57,7 +57,7 @@ def model_code(model: nn.Module) -> ModelCode:
     else:
         body = _layers(model, "model")
         code = ModelCode((), _helpers(body), f"def build_model():\n    return {_indented(body)}")
-    _compare(model, code)
+    compare(model, built(code))
     return code
 
 
@@ -74,7 +74,7 @@ def _body(model: CnnModel) -> tuple[str, str, str]:
     if type(source) is TorchvisionSource:
         kept = ", ".join(repr(name) for name, _ in model.body.named_children())
         lines = [
-            f"    whole = torchvision.models.{source.name}(weights=None)",
+            f"    whole = torchvision.models.get_model({source.name!r}, weights=None)",
             f"    parts = OrderedDict((name, getattr(whole, name)) for name in ({kept},))",
             "    body = nn.Sequential(parts)  # all but pooling and classifier",
         ]
@@ -121,7 +121,7 @@ def _layers(module: nn.Module, place: str) -> str:
         if numbered:
             lines = ["nn.Sequential(", *(f"    {_indented(code)}," for _, code in inner), ")"]
         else:
-            pairs = [f'    ("{name}", {_indented(code)}),' for name, code in inner]
+            pairs = [f"    ({name!r}, {_indented(code)})," for name, code in inner]
             lines = ["nn.Sequential(OrderedDict([", *pairs, "]))"]
         return "\n".join(lines)
     if type(module) in _HELPERS.values():
@@ -159,33 +159,3 @@ def built(code: ModelCode) -> nn.Module:
         exec(text, space)  # what this module wrote of names and literals
         model: nn.Module = space["build_model"]()
     return model
-
-
-def _compare(model: nn.Module, code: ModelCode) -> None:
-    made = dict(built(code).named_modules(remove_duplicate=False))
-    own = dict(model.named_modules(remove_duplicate=False))
-    odd = next((name for name, module in own.items() if has_hooks(module)), None)
-    if odd is None and made.keys() != own.keys():
-        odd = next(iter(made.keys() ^ own.keys()))
-    if odd is None:
-        odd = next((name for name, module in own.items() if not _alike(module, made[name])), None)
-    if odd is not None:
-        raise ExportError(
-            f"The model's part {odd or 'at the top'!r} is no longer what its constructor makes "
-            "(another setting, a hook or another layer), and eject writes constructors. Build it "
-            "of layers of torch.nn in nn.Sequential."
-        )
-
-
-def _alike(own: nn.Module, made: nn.Module) -> bool:
-    tensors = [
-        {name: (tuple(t.shape), t.dtype) for name, t in module.state_dict().items()}
-        for module in (own, made)
-    ]
-    if tensors[0] != tensors[1] or own.extra_repr() != made.extra_repr():
-        return False
-    plain = type(own).__module__.startswith("torch.nn.modules.")
-    if plain and type(own) is type(made):
-        return settings_of(own) == settings_of(made)
-    names = {"CnnModel": "Net", "ScratchModel": "Sequential"}
-    return names.get(type(own).__name__, type(own).__name__) == type(made).__name__

@@ -117,10 +117,11 @@ def optimizer_code(optimizer: Optimizer) -> str:
     """
     cls = type(optimizer)
     name = cls.__name__
-    if not cls.__module__.startswith("torch.optim.") or cls is torch.optim.LBFGS:
+    if getattr(torch.optim, name, None) is not cls or cls is torch.optim.LBFGS:
+        shown = {"LBFGS": "L-BFGS", "MuonAndAdamW": "Muon"}.get(name, name)
         raise ExportError(
-            f"eject writes the optimizers of torch.optim but L-BFGS, and this learner has {name}. "
-            "Train with one of these, such as opt_func=learnkit.sgd."
+            "eject writes the optimizers of torch.optim but L-BFGS and Muon, and this learner has "
+            f"{shown}. Train with one of these, such as opt_func=learnkit.sgd."
         )
     given: dict[str, Any] = {}
     for word, parameter in inspect.signature(cls.__init__).parameters.items():
@@ -130,18 +131,21 @@ def optimizer_code(optimizer: Optimizer) -> str:
         if not _equal(value, parameter.default):
             given[word] = value
     words = ", ".join(f"{word}={literal(value)}" for word, value in given.items())
+    odd = [word for word, value in given.items() if literal(value) is None]
     made = cls([nn.Parameter(torch.zeros(1))], **given)
-    odd = [k for k, v in optimizer.defaults.items() if not _equal(made.defaults.get(k), v)]
-    if odd or "None" in [literal(value) for value in given.values() if value is not None]:
+    odd += [k for k, v in optimizer.defaults.items() if not _equal(made.defaults.get(k), v)]
+    if odd:
         raise ExportError(
-            f"The optimizer's setting {odd[0]!r} is none that its constructor "
-            f"torch.optim.{name} takes, so eject cannot write it."
+            f"The optimizer's setting {odd[0]!r} is none that eject can write as an argument of "
+            f"torch.optim.{name}. Give plain numbers, which its constructor takes."
         )
     _check_groups(optimizer)
     return f"torch.optim.{name}(groups{', ' if words else ''}{words})"
 
 
 def _equal(one: object, other: object) -> bool:
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
     return type(one) is type(other) and one == other
 
 

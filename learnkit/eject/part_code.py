@@ -1,5 +1,7 @@
 """The parts that are trained one after the other, with their schedules, as code."""
 
+import dataclasses
+from textwrap import indent
 from typing import Any, Final
 
 from learnkit.eject.forward_code import Loop
@@ -9,6 +11,7 @@ from learnkit.eject.optimizer_code import (
     rates_of,
 )
 from learnkit.eject.source import source_of
+from learnkit.eject.values import literal
 from learnkit.errors import ExportError
 from learnkit.schedule import Curve
 from learnkit.schedule.curve import Anneal, Chain
@@ -39,12 +42,13 @@ def part_code(fit: KeptFit, rule: Trained, n_layers: int, loop: Loop) -> str:
         if plan.momentum is not None:
             moved = _curve(plan.momentum, fit.steps)
         lines.append(f"momentum={moved}")
-    return "    dict(\n" + "\n".join(f"        {line}," for line in lines) + "\n    ),"
+    inner = "".join(f"{line},\n" for line in lines)
+    return f"    dict(\n{indent(inner, ' ' * 8)}    ),"
 
 
 def _curve(schedule: Any, steps: int) -> str:
     if _is_curve(schedule):
-        return repr(schedule)
+        return _curve_code(schedule)
     if steps > MAX_STEPS:
         raise ExportError(
             f"The schedule is a function of yours, and {steps} steps are more than eject writes "
@@ -52,6 +56,17 @@ def _curve(schedule: Any, steps: int) -> str:
         )
     values = [float(schedule(i / steps)) for i in range(steps)]
     return f"lambda fraction: {values}[round(fraction * {steps})]"
+
+
+def _curve_code(schedule: Anneal | Chain) -> str:
+    """Return a schedule of learnkit, those after another on a line each."""
+    if isinstance(schedule, Anneal):
+        fields = dataclasses.fields(schedule)
+        given = ", ".join(f"{f.name}={literal(getattr(schedule, f.name))}" for f in fields)
+        return f"Anneal({given})"
+    inner = "".join(f"{_curve_code(one)},\n" for one in schedule.schedules)  # type: ignore[arg-type]
+    begins = literal(tuple(schedule.begins))
+    return f"Chain(\n    begins={begins},\n    schedules=(\n{indent(inner, ' ' * 8)}    ),\n)"
 
 
 def _is_curve(schedule: Any) -> bool:

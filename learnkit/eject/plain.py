@@ -126,7 +126,10 @@ def batches(side, epoch):
         places = torch.from_numpy(indices)
         yield x[places], y[places], indices'''
 
-PHOTOS = '''PHOTO_ROOT = Path({root!r})  # that the names of files start from
+PHOTOS = '''# that the names of files start from: where they were, or the script's first argument
+PHOTO_ROOT = Path(
+    sys.argv[1] if len(sys.argv) > 1 else {root!r}
+)
 LISTS = json.loads(HERE.with_suffix(".json").read_text())  # files and labels
 SIDES = {{
 {settings}

@@ -32,6 +32,7 @@ from learnkit.eject.order_code import DataCode
 from learnkit.eject.run import Run
 from learnkit.eject.settings_code import IMPORTS, head, imports_of, random_code, settings_code
 from learnkit.eject.source import source_of
+from learnkit.eject.tidy import check_python, tidied
 from learnkit.errors import ExportError
 from learnkit.files import write_file
 from learnkit.models.fast_body import has_fast_body
@@ -44,12 +45,18 @@ def eject(run: Run, path: Path) -> Path:
         ExportError: naming what no plain script can do, before anything is written.
         CheckpointError: when the files cannot be written.
     """
+    if path.suffix != ".py":
+        raise ExportError(
+            f"eject writes a Python script, and {path.name} does not end in .py; its weights go "
+            "beside it under the same name. Call learn.eject('train.py')."
+        )
     _check(run)
-    first = run.fits.fits[0]
-    layers = layers_of(run.model, first)
-    model, optimizer = model_code(run.model), optimizer_code(run.optimizer)
+    optimizer = optimizer_code(run.optimizer)
+    layers = layers_of(run.model, run.fits.fits[0])
+    model = model_code(run.model)
     data = data_code(run.data.train_dl, run.data.valid_dl, changes=bool(run.data.batch_tfms))
     text = _text(run, path, layers, model, optimizer, data)
+    check_python(text)
     tensors = {f"model.{name}": value for name, value in _first_weights(run).items()}
     tensors |= {name: value.contiguous() for name, value in data.tensors.items()}
     write_file(path.with_suffix(".safetensors"), save_tensors(tensors))
@@ -75,6 +82,7 @@ def _check(run: Run) -> None:
             "SaveBest(restore=True) does, or changed by hand), so a script would end with others. "
             "Eject right after the fit."
         )
+    _check_data(run)
     for fit in fits.fits:
         for callback in fit.callbacks:
             _check_callback(callback)
@@ -90,6 +98,20 @@ def _check(run: Run) -> None:
                 "precision='fp32' or 'bf16' on a CPU or CUDA device, not compiled and in whole "
                 "batches."
             )
+
+
+def _check_data(run: Run) -> None:
+    if any(fit.seen.is_other(run.data) for fit in run.fits.fits):
+        raise ExportError(
+            "The learner's data is another one than that of each fit (learn.data was set), and "
+            "eject writes one for all of them. Eject before the data changes, or train each stage "
+            "with a learner of its own."
+        )
+    if any(fit.seen.has_changed(run.data) for fit in run.fits.fits):
+        raise ExportError(
+            "The tensors or labels of the data were changed in place since a fit saw them, so a "
+            "script would train on others. Eject right after the fit, or train on a copy."
+        )
 
 
 def _check_callback(callback: Callback) -> None:
@@ -130,6 +152,7 @@ def _text(
         norms=any(rule.norms is not None for rule in rules),
         keyed=keyed,
         all_train=all(len(fit.trained) == n_parameters for fit in fits),
+        channels_last=run.channels_last and any(p.ndim == 4 for p in run.model.parameters()),
         prepares=keyed or run.normalize is not None or bool(data.document) or _has_bytes(data),
     )
     imports = [*IMPORTS, *data.imports, *changes.imports, *model.imports]
@@ -147,11 +170,8 @@ def _text(
         for title, code in sections.items()
         if code
     )
-    whole = f"{head(run, path, left_out, data)}\n{imports_of(imports, body)}\n\n{body}\n"
-    place = ""
-    if run.channels_last and any(p.ndim == 4 for p in run.model.parameters()):
-        place = "    net.to(memory_format=torch.channels_last)"
-    return whole.replace("PLACE\n", f"{place}\n" if place else "")
+    body = tidied(body, imports)
+    return f"{head(run, path, left_out, data)}\n{imports_of(imports, body)}\n\n{body}\n"
 
 
 _OPTIMIZER: Final = '''def make_optimizer(net):

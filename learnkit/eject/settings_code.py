@@ -1,8 +1,8 @@
 """The beginning of a script: what it is, imports, settings, schedules and random numbers."""
 
+import ast
 import hashlib
 import pprint
-import re
 from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Final
@@ -48,7 +48,8 @@ IMPORTS: Final = (
     "from itertools import pairwise",
     "import itertools",
     "from pathlib import Path",
-    "from typing import ClassVar",
+    "import sys",
+    "from typing import Any, ClassVar",
     "import numpy as np",
     "import torch",
     "import torch.nn.functional as F",
@@ -61,7 +62,7 @@ IMPORTS: Final = (
 
 def imports_of(wanted: Sequence[str], body: str) -> str:
     """Return the imports that a script needs, its own first."""
-    used = set(re.findall(r"[A-Za-z_]\w*", body))
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     kept = {cut for line in wanted if (cut := _used(line, used))}
     lines = sorted(kept, key=lambda line: line.split()[1].casefold())
     foreign = [line for line in lines if line.split()[1].split(".")[0] in _FOREIGN]
@@ -109,7 +110,15 @@ def head(run: Run, path: Path, left_out: Sequence[str], data: DataCode) -> str:
     ]
     if left_out:
         lines += [f"Metrics that are left out: {', '.join(left_out)}."]
-    return "\n".join([*lines, '"""', "", "from __future__ import annotations", ""])
+    begin, *rest = lines
+    return "\n".join(
+        [begin, *map(_escaped, rest), '"""', "", "from __future__ import annotations", ""]
+    )
+
+
+def _escaped(line: str) -> str:
+    """Return a line for a docstring, whatever names the user gave."""
+    return repr(line)[1:-1].replace('"', '\\"')
 
 
 def settings_code(

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from typing import Any, Final
 
 import torch
@@ -20,14 +21,21 @@ def literal(value: object) -> str | None:
     if isinstance(value, torch.Size):
         return repr(tuple(value))
     if isinstance(value, _PLAIN):
-        return f'float("{value}")' if value in (float("inf"), float("-inf")) else repr(value)
+        unnamed = isinstance(value, float) and not math.isfinite(value)
+        return f'float("{value}")' if unnamed else repr(_plainly(value))
     if isinstance(value, tuple | list) and all(literal(one) is not None for one in value):
         inner = ", ".join(str(literal(one)) for one in value)
         comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
         return f"({inner}{comma})" if isinstance(value, tuple) else f"[{inner}]"
     if isinstance(value, Tensor) and value.numel() <= _NUMBERS:
-        return f"torch.tensor({value.detach().cpu().tolist()}, dtype={value.dtype})"
+        return f"torch.tensor({literal(value.detach().cpu().tolist())}, dtype={value.dtype})"
     return None
+
+
+def _plainly(value: Any) -> Any:
+    """Return NumPy's float and any other subclass as what it is derived from."""
+    plain = next((kind for kind in _PLAIN[:-1] if isinstance(value, kind)), None)
+    return value if plain is None else plain(value)
 
 
 def made_by(thing: nn.Module, prefix: str = "nn") -> str | None:
@@ -45,7 +53,9 @@ def made_by(thing: nn.Module, prefix: str = "nn") -> str | None:
         value = getattr(thing, name, parameter.default)
         if name == "bias" and not isinstance(value, bool):
             value = value is not None
-        if isinstance(value, (*_PLAIN, tuple, list)) and value == parameter.default:
+        # Hardtanh(-1, 1) is written out: its default is -1.0, and shown as such
+        alike = type(value) is type(parameter.default)
+        if alike and isinstance(value, (*_PLAIN, tuple, list)) and value == parameter.default:
             continue
         code = literal(value)
         if code is None:
@@ -65,8 +75,9 @@ def loss_code(loss: object) -> str:
     if loss is default_loss(torch.zeros(1, 1, dtype=torch.bool)):
         return "lambda preds, y: F.binary_cross_entropy_with_logits(preds, y.to(preds.dtype))"
     if isinstance(loss, functools.partial):
-        settings = [f"{name}={literal(value)}" for name, value in loss.keywords.items()]
-        if not loss.args and not any(one.endswith("=None") for one in settings):
+        codes = {name: literal(value) for name, value in loss.keywords.items()}
+        settings = [f"{name}={code}" for name, code in codes.items()]
+        if not loss.args and None not in codes.values() and all(map(str.isidentifier, codes)):
             return f"functools.partial({loss_code(loss.func)}, {', '.join(settings)})"
     name = getattr(loss, "__name__", "")
     if name and getattr(F, name, None) is loss:

@@ -51,6 +51,27 @@ def test_weights_that_changed_places_are_noticed() -> None:
     assert not learn._last.kept.unchanged(learn.model)
 
 
+def test_one_small_change_of_one_weight_is_noticed() -> None:
+    """Two float32 numbers about a tensor would not see it."""
+    learn = make()
+    learn.fit(1, progress=False)
+    with torch.no_grad():
+        weight = learn.model[0].weight
+        weight[1, 2] = torch.nextafter(weight[1, 2], torch.tensor(9.0))
+    assert not learn._last.kept.unchanged(learn.model)
+
+
+def test_an_optimizer_with_a_state_from_its_constructor_has_not_stepped() -> None:
+    """Adagrad's is there before the first step."""
+    net = nn.Linear(4, 2)
+    optimizer = torch.optim.Adagrad(net.parameters())
+    assert optimizer.state
+    assert not kept.has_stepped(optimizer)
+    net(X).sum().backward()
+    optimizer.step()
+    assert kept.has_stepped(optimizer)
+
+
 def test_an_optimizer_without_a_past_may_begin_anew() -> None:
     """Only momentum from weights that are gone cannot be written."""
     learn = make()

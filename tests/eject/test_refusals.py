@@ -12,6 +12,7 @@ from learnkit import models
 from learnkit.callback import Callback
 from learnkit.callbacks.saves.save_best import SaveBest
 from learnkit.data.bunch import DataBunch
+from learnkit.eject import script
 from learnkit.errors import ExportError
 from learnkit.learner import Learner
 
@@ -74,6 +75,50 @@ def changed() -> Learner:
     return learn
 
 
+def buffered() -> Learner:
+    learn = fitted(make())
+    learn.model.register_buffer("mine", torch.ones(1), persistent=False)
+    return learn
+
+
+def nudged() -> Learner:
+    learn = fitted(make())
+    with torch.no_grad():
+        weight = learn.model[1].weight
+        weight[0, 0] = torch.nextafter(weight[0, 0], torch.tensor(9.0))
+    return learn
+
+
+def with_odd_setting() -> Learner:
+    learn = fitted(make())
+    learn.optimizer.defaults["mine"] = object()
+    return learn
+
+
+def twice() -> nn.Module:
+    layer = nn.Linear(4, 4, bias=False)
+    return nn.Sequential(layer, nn.ReLU(), layer, nn.Linear(4, 2))
+
+
+def tied() -> nn.Module:
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2))
+    net[2].weight = net[0].weight
+    return net
+
+
+def with_other_data() -> Learner:
+    learn = fitted(make())
+    learn.data = bunch()
+    return learn
+
+
+def with_changed_data() -> Learner:
+    x = X.clone()
+    learn = fitted(make(DataBunch.from_arrays(x, Y, batch_size=5)))
+    x.numpy()[0, 0] += 1e-3  # which torch does not count
+    return learn
+
+
 def carried() -> Learner:
     return fitted(changed())
 
@@ -125,14 +170,70 @@ REFUSED: dict[str, tuple[Callable[[], Learner], str]] = {
     ),
     "a hook": (
         hooked,
-        "The model's part '1' is no longer what its constructor makes (another setting, a hook or "
-        "another layer), and eject writes constructors. Build it of layers of torch.nn in "
+        "The model's part '1' is no longer what its constructor makes (another setting, a buffer, "
+        "a hook or another layer), and eject writes constructors. Build it of layers of torch.nn "
+        "in nn.Sequential.",
+    ),
+    "a buffer at the top": (
+        buffered,
+        "The model itself is no longer what its constructor makes (another setting, a buffer, a "
+        "hook or another layer), and eject writes constructors. Build it of layers of torch.nn in "
         "nn.Sequential.",
+    ),
+    "a layer in two places": (
+        lambda: fitted(make(model=twice())),
+        "0.weight and 2.weight share one tensor in this model, and eject writes constructors, "
+        "which say nothing of it. Give each layer tensors of its own, or put the model into a "
+        "script of your own.",
+    ),
+    "a weight of two layers": (
+        lambda: fitted(make(model=tied())),
+        "0.weight and 2.weight share one tensor in this model, and eject writes constructors, "
+        "which say nothing of it. Give each layer tensors of its own, or put the model into a "
+        "script of your own.",
+    ),
+    "a small change of a weight": (
+        nudged,
+        "The weights are no longer those that the last fit ended with (loaded, restored as "
+        "SaveBest(restore=True) does, or changed by hand), so a script would end with others. "
+        "Eject right after the fit.",
+    ),
+    "other data": (
+        with_other_data,
+        "The learner's data is another one than that of each fit (learn.data was set), and eject "
+        "writes one for all of them. Eject before the data changes, or train each stage with a "
+        "learner of its own.",
+    ),
+    "other data between two fits": (
+        lambda: fitted(with_other_data()),
+        "The learner's data is another one than that of each fit (learn.data was set), and eject "
+        "writes one for all of them. Eject before the data changes, or train each stage with a "
+        "learner of its own.",
+    ),
+    "data changed in place": (
+        with_changed_data,
+        "The tensors or labels of the data were changed in place since a fit saw them, so a "
+        "script would train on others. Eject right after the fit, or train on a copy.",
     ),
     "an optimizer of the user's": (
         lambda: fitted(make(opt_func=Lion)),
-        "eject writes the optimizers of torch.optim but L-BFGS, and this learner has Lion. Train "
-        "with one of these, such as opt_func=learnkit.sgd.",
+        "eject writes the optimizers of torch.optim but L-BFGS and Muon, and this learner has "
+        "Lion. Train with one of these, such as opt_func=learnkit.sgd.",
+    ),
+    "a setting of no constructor": (
+        with_odd_setting,
+        "The optimizer's setting 'mine' is none that eject can write as an argument of "
+        "torch.optim.AdamW. Give plain numbers, which its constructor takes.",
+    ),
+    "L-BFGS": (
+        lambda: fitted(make(opt_func=torch.optim.LBFGS)),
+        "eject writes the optimizers of torch.optim but L-BFGS and Muon, and this learner has "
+        "L-BFGS. Train with one of these, such as opt_func=learnkit.sgd.",
+    ),
+    "Muon": (
+        lambda: fitted(make(opt_func=torch.optim.Muon)),
+        "eject writes the optimizers of torch.optim but L-BFGS and Muon, and this learner has "
+        "Muon. Train with one of these, such as opt_func=learnkit.sgd.",
     ),
     "a DataLoader": (
         torch_loader,
@@ -209,3 +310,27 @@ def test_a_fit_that_was_refused_leaves_the_one_before_it_to_eject(tmp_path: Path
     with pytest.raises(ValueError, match="lr has 3 values"):
         learn.fit(1, [1.0, 2.0, 3.0])
     assert learn.eject(tmp_path / "train.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["train.safetensors", "train.json", "train"])
+def test_a_script_that_would_overwrite_its_own_files_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError) as caught:
+        fitted(make()).eject(tmp_path / name)
+    assert str(caught.value) == (
+        f"eject writes a Python script, and {name} does not end in .py; its weights go beside it "
+        "under the same name. Call learn.eject('train.py')."
+    )
+    assert list(tmp_path.glob("train*")) == []
+
+
+def test_a_script_that_is_no_python_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "head", lambda *_: "def (")
+    with pytest.raises(ExportError) as caught:
+        fitted(make()).eject(tmp_path / "train.py")
+    assert str(caught.value) == (
+        "The script would be no Python (invalid syntax (<unknown>, line 1)), which is a mistake of "
+        "learnkit and not yours. Nothing was written; please report it."
+    )
+    assert list(tmp_path.glob("train*")) == []

@@ -78,7 +78,7 @@ class LRFinder(Callback):
 
     def _record(self, lr: float, state: State) -> None:
         """Take the loss that led to this step."""
-        loss = float(state.loss)
+        loss = float(state.loss.detach())
         self._step += 1
         if not math.isfinite(loss):
             state.stop(f"the loss became {loss} at learning rate {lr:.2e}")

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from learnkit.callbacks.rates.lr_finder import LRFinder
-from learnkit.state import Phase, Progress, State
+from learnkit.progress import Progress
+from learnkit.state import Phase, State
 
 
 def sweep(finder: LRFinder, state: State, losses: list[float]) -> None:

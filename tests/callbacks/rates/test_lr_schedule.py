@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from learnkit.callbacks.rates.lr_schedule import LRSchedule
+from learnkit.progress import Progress
 from learnkit.schedule import cosine, linear, one_cycle, one_cycle_momentum
-from learnkit.state import Progress, State
+from learnkit.state import State
 
 STEPS = 8
 

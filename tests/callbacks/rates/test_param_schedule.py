@@ -8,8 +8,9 @@ from torch import nn
 
 from learnkit.callbacks.rates.param_schedule import ParamSchedule
 from learnkit.optim import adamw, build_optimizer, set_rates
+from learnkit.progress import Progress
 from learnkit.schedule import constant, linear
-from learnkit.state import Progress, State
+from learnkit.state import State
 
 STEPS = 4
 
