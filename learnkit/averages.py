@@ -5,21 +5,25 @@ No second model is kept: a list of tensors does.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 Move: TypeAlias = Callable[[Sequence[Tensor], Sequence[Tensor]], None]
 
+# The averages of one model that is trained: each must know before another takes the model's place.
+_BESIDE: Final[WeakKeyDictionary[nn.Module, list["Averages"]]] = WeakKeyDictionary()
+
 
 class Averages:
     """An average of each tensor that trains, beside the model or in it.
 
     What trains are parameters with ``requires_grad``, and the floating buffers of modules in
-    training mode (BatchNorm's statistics). Nothing else is written to. The model's own values are
-    put aside before any average takes their place, so of two averages of one model each puts the
-    right ones back.
+    training mode (BatchNorm's statistics). Nothing else is written to. Before an average takes the
+    place of the model's own values, all averages of that model put these aside: so each of them
+    goes on with the right ones, and puts the right ones back, in any order.
 
     Attributes:
         inside: whether the model holds the averages.
@@ -29,28 +33,46 @@ class Averages:
         self.inside = False
         self._of_model: dict[str, Tensor] = {}
         self._values: dict[str, Tensor] = {}
+        self._begun: list[str] = []  # buffers whose averages began in this phase
         self._raw: dict[str, Tensor] | None = None
+        self._beside: list[Averages] = []
 
     def begin(self, model: nn.Module) -> None:
         """Begin anew, with averages of nothing yet."""
         self.release()
         self._of_model = {name: p.detach() for name, p in model.named_parameters()}
-        self._of_model |= {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+        self._of_model |= dict(model.named_buffers())
+        self._beside = _BESIDE.setdefault(model, [])
+        self._beside.append(self)
 
     def release(self) -> None:
         """Let go of everything; what is in the model stays there."""
+        if self in self._beside:
+            self._beside.remove(self)
         self._of_model, self._values, self._raw, self.inside = {}, {}, None, False
+        self._begun, self._beside = [], []
 
     def watch(self, model: nn.Module) -> None:
         """Begin the average of what has begun to train; until now it was one value."""
-        for name in _training(model):
-            if name not in self._values and name in self._of_model:
-                self._values[name] = self._of_model[name].clone()
+        buffers = dict(model.named_buffers())
+        new = [n for n in _training(model) if n not in self._values and n in self._of_model]
+        self._values |= {name: self._of_model[name].clone() for name in new}
+        self._begun = [name for name in new if name in buffers]
+
+    def settle(self, model: nn.Module) -> None:
+        """Give up the averages begun last of layers that somebody has put in eval mode since."""
+        if self._begun:
+            training = set(_training(model))
+            for name in self._begun:
+                if name not in training:
+                    del self._values[name]
+            self._begun = []
 
     def move(self, by: Move) -> None:
-        """Call ``by(averages, values of the model)``, which changes the averages in place."""
+        """Call ``by(averages, the model's own values)``, which changes the averages in place."""
+        own = self._of_model if self._raw is None else self._raw
         if self._values:
-            by(list(self._values.values()), [self._of_model[name] for name in self._values])
+            by(list(self._values.values()), [own[name] for name in self._values])
 
     @property
     def names(self) -> frozenset[str]:
@@ -66,12 +88,14 @@ class Averages:
     def keep(self) -> None:
         """Put the model's own values aside."""
         if self._raw is None and self._values:
-            self._raw = {name: self._of_model[name].clone() for name in self._values}
+            names = [*self._values, *self._counters()]
+            self._raw = {name: self._of_model[name].clone() for name in names}
 
     def put_in(self) -> None:
         """Put the averages into the model."""
         if self._values and not self.inside:
-            self.keep()
+            for averages in self._beside:
+                averages.keep()
             self.inside = True  # first, so that an interrupt in between is undone
             self._copy(self._values)
 
@@ -87,7 +111,6 @@ class Averages:
             "average": dict(self._values),
             "raw": dict(self._raw or {}) if self.inside else {},
             "inside": self.inside,
-            "kept": self._raw is not None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -95,8 +118,14 @@ class Averages:
         self._values = self._like_model(state["average"])
         self.inside = bool(state["inside"])
         self._raw = self._like_model(state["raw"]) if self.inside else None
-        if state["kept"]:
-            self.keep()
+        self._begun = []
+
+    def _counters(self) -> Iterator[str]:
+        """Give what norms count beside the statistics that are averaged."""
+        places = {name.rpartition(".")[0] for name in self._values if name.endswith("running_mean")}
+        for name, value in self._of_model.items():
+            if not value.is_floating_point() and name.rpartition(".")[0] in places:
+                yield name
 
     def _like_model(self, saved: dict[str, Tensor]) -> dict[str, Tensor]:
         """Copy tensors to the model's device, in its memory order."""

@@ -148,3 +148,55 @@ def test_the_memory_order_of_a_parameter_is_that_of_its_loaded_average() -> None
     loaded = averages.state_dict()["average"]["weight"]
     assert loaded.stride() == model.weight.stride()
     torch.testing.assert_close(loaded, model.weight.detach(), rtol=0, atol=0)
+
+
+def test_whoever_comes_second_averages_and_puts_back_the_models_own_values() -> None:
+    model = nn.Linear(2, 1)
+    fill(model, 1.0)
+    first, second = begun(model), begun(model)
+    fill(model, 3.0)
+    first.move(half_way)
+    first.put_in()
+    second.move(half_way)  # of 3, not of the first one's 2
+    second.put_in()
+    assert value_of(model) == 2.0
+    fill(model, 9.0)  # as if somebody worked on it
+    for averages in (first, second):
+        averages.put_back()
+        assert value_of(model) == 3.0
+
+
+def test_what_is_let_go_of_is_beside_nobody() -> None:
+    model = nn.Linear(2, 1)
+    first, second = begun(model), begun(model)
+    second.release()
+    first.put_in()
+    assert second.state_dict() == {"average": {}, "raw": {}, "inside": False}
+
+
+def test_a_layer_put_in_eval_mode_before_the_first_batch_is_not_averaged() -> None:
+    model = nn.BatchNorm1d(2)
+    averages = begun(model)
+    model.eval()
+    averages.settle(model)
+    assert averages.names == {"weight", "bias"}
+
+
+def test_a_layer_put_in_eval_mode_later_keeps_its_average() -> None:
+    model = nn.BatchNorm1d(2)
+    averages = begun(model)
+    averages.settle(model)
+    model.eval()
+    averages.watch(model)
+    averages.settle(model)
+    assert averages.names == {"weight", "bias", "running_mean", "running_var"}
+
+
+def test_what_a_norm_has_counted_is_put_back_with_its_statistics() -> None:
+    model = nn.BatchNorm1d(2)
+    model(torch.ones(3, 2))
+    averages = begun(model)
+    averages.put_in()
+    model.reset_running_stats()
+    averages.put_back()
+    assert int(model.num_batches_tracked) == 1  # type: ignore[arg-type]

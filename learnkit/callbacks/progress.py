@@ -127,7 +127,7 @@ class ProgressBar(Callback):
 
     @override
     def after_epoch(self, state: State) -> None:
-        if self._display is None or not self.table:
+        if self._display is None or not self.table or not state.has_row:
             return
         cells = [number(state.metrics.get(name)) for name in self._columns]
         seconds = self._pace.close_epoch(monotonic())

@@ -60,6 +60,8 @@ class Recorder(Callback):
 
     @override
     def after_epoch(self, state: State) -> None:
+        if not state.has_row:
+            return
         # the dict itself: callbacks that come later may add columns to it
         self.rows.append((len(self.losses), state.metrics))
 

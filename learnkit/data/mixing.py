@@ -4,12 +4,15 @@ All that is drawn comes from torch's own generators. Knows tensors only.
 """
 
 import math
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from learnkit.errors import DataError
+
+SMALL_ALPHA: Final = 0.05  # below it torch's own draws of Beta begin to underflow, to exactly 0.5
 
 
 def check_alpha(alpha: float, name: str) -> float:
@@ -114,6 +117,13 @@ def cutmix(x: Tensor, y: Tensor, *, alpha: float) -> tuple[Tensor, Tensor]:
 
 
 def _weight(alpha: float) -> float:
+    """Draw from Beta(alpha, alpha)."""
+    if alpha < SMALL_ALPHA:
+        # Of G1 / (G1 + G2), both from Gamma(alpha), both would be 0. Their logarithms are not: one
+        # is that of Gamma(alpha + 1), and log(uniform) / alpha more (Marsaglia and Tsang 2000).
+        gamma = torch.distributions.Gamma(torch.tensor(alpha + 1.0, dtype=torch.float64), 1.0)
+        logs = gamma.sample((2,)).log() + torch.rand(2, dtype=torch.float64).log() / alpha
+        return float(torch.sigmoid(logs[0] - logs[1]))
     one = torch.tensor(float(alpha))
     return float(torch.distributions.Beta(one, one, validate_args=False).sample())
 

@@ -15,7 +15,7 @@ from learnkit.callback import Callback
 from learnkit.data.warn import warn_user
 from learnkit.state import State
 from learnkit.tracking.service import Service, Status
-from learnkit.tracking.settings import fit_settings, plain_config
+from learnkit.tracking.settings import fit_settings, plain_config, with_config
 
 LOSSES_AT_ONCE: Final = 32  # fetched from the device together
 
@@ -44,6 +44,7 @@ class ServiceLog(Callback):
     """
 
     looks_on = True
+    writes = True
 
     def __init__(
         self, service: Service, *, every: int | None, config: Mapping[str, object] | None
@@ -77,7 +78,7 @@ class ServiceLog(Callback):
     def before_batch(self, state: State) -> None:
         # not earlier: only now is it known whether the fit goes on, and in which run
         if not self._open:
-            settings = fit_settings(state) | self.config
+            settings = with_config(fit_settings(state), self.config)
             self.run = self._service.open(
                 self._key, goes_on=self._goes_on, settings=settings, step=self._step
             )
@@ -97,7 +98,7 @@ class ServiceLog(Callback):
 
     @override
     def after_epoch(self, state: State) -> None:
-        if not self._open:  # an epoch that was stopped before its first batch
+        if not self._open or not state.has_row:
             return
         self._fetch()
         row = {name: float(value) for name, value in state.metrics.items()}

@@ -1,5 +1,6 @@
 """What a callback can see of the settings of a fit, as plain values."""
 
+import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -46,11 +47,17 @@ def fit_settings(state: State) -> Settings:
     return found | {"torch": str(torch.__version__), "learnkit": __version__}
 
 
+def with_config(settings: Settings, config: Mapping[str, Setting]) -> Settings:
+    """Return the settings of a fit and a user's; what the fit has too is ``config.NAME``."""
+    return settings | {f"config.{n}" if n in settings else n: v for n, v in config.items()}
+
+
 def plain_config(config: Mapping[str, object] | None, *, owner: str) -> dict[str, Setting]:
     """Return a copy of the settings that a user gave.
 
     Raises:
         TypeError: naming the one that is no text, number, bool, None or list of numbers.
+        ValueError: naming the one that is NaN or infinite, for which JSON has no word.
     """
     found: dict[str, Setting] = {}
     for name, value in (config or {}).items():
@@ -62,5 +69,11 @@ def plain_config(config: Mapping[str, object] | None, *, owner: str) -> dict[str
             raise TypeError(
                 f"{owner}(): config[{name!r}] must be a text, a number, a bool, None or a list of "
                 f"numbers, under a name that is a text; got {type(value).__name__}."
+            )
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(v, float) and not math.isfinite(v) for v in numbers):
+            raise ValueError(
+                f"{owner}(): config[{name!r}] must be finite, as JSON has no word for other "
+                f"numbers; found {value!r}. Give a text or None."
             )
     return found

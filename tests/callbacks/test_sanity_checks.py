@@ -33,9 +33,10 @@ from learnkit.loop import run_fit
 from learnkit.metrics import MetricLike, accuracy, as_metrics
 from learnkit.models.backbone import Backbone, BackboneSource
 from learnkit.precision import Plain
+from learnkit.progress import Progress
 from learnkit.sanity.kept import KeptLosses
 from learnkit.sanity.names import CHECKS
-from learnkit.state import Phase, Progress, SkipBatch, State
+from learnkit.state import Phase, SkipBatch, State
 from learnkit.task import Supervised
 from learnkit.types import Batch, BatchLoader
 from learnkit.vision import cnn_learner

@@ -1,5 +1,6 @@
 """Mixing tensors: the papers' formulas, what stays in its memory order, and what is refused."""
 
+import math
 from typing import Any
 
 import pytest
@@ -130,3 +131,15 @@ def test_class_numbers_need_a_number_of_classes() -> None:
         "MixUp makes probabilities of class numbers, and the data does not say how many classes "
         "there are. Give MixUp(n_classes=...)."
     )
+
+
+@pytest.mark.parametrize("alpha", [0.04, 1e-3, 1e-6])
+def test_a_small_alpha_mixes_next_to_nothing(alpha: float) -> None:
+    """The share within (0.01, 0.99) is alpha log(99) where partners differ: in half of all."""
+    x = torch.tensor([0.0, 1.0])
+    torch.manual_seed(0)
+    draws = torch.stack([mixup(x, x, alpha=alpha)[0] for _ in range(4000)]).flatten()
+    assert not (draws == 0.5).any()
+    share = float(((draws > 0.01) & (draws < 0.99)).double().mean())
+    assert share == pytest.approx(alpha * math.log(99) / 2, abs=0.02)
+    assert float(draws.mean()) == pytest.approx(0.5, abs=0.03)

@@ -1,5 +1,7 @@
 """Keep gradients small beside the weights that they move."""
 
+import math
+
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -30,7 +32,8 @@ class AdaptiveGradientClip(Callback):
     @checked_keywords
     def __init__(self, factor: float = 0.01, *, eps: float = 1e-3, last: bool = False) -> None:
         for name, value in (("factor", factor), ("eps", eps)):
-            if not (isinstance(value, int | float) and value > 0):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and 0 < value < math.inf):
                 raise ValueError(
                     f"AdaptiveGradientClip(): {name} must be a number above 0, found {value!r}."
                 )

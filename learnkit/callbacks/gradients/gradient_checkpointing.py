@@ -31,13 +31,20 @@ class GradientCheckpointing(Callback):
             residual blocks, the blocks of a transformer.
 
     Raises:
-        ValueError: at the start of the fit, when there is no such module.
+        TypeError: when ``blocks`` is no function.
+        ValueError: at the start of the fit, when there is no such module; before its first batch,
+            when a block is that of another GradientCheckpointing.
 
     Example:
         ``learn.fit(5, callbacks=GradientCheckpointing())``
     """
 
     def __init__(self, blocks: Blocks | None = None) -> None:
+        if blocks is not None and not callable(blocks):
+            raise TypeError(
+                "GradientCheckpointing() takes a function of the model that returns its blocks, "
+                f"found {blocks!r}."
+            )
         self.blocks: Blocks = blocks or default_blocks
         self._found: list[nn.Module] = []
         self._before: list[tuple[nn.Module, Any]] = []
@@ -55,6 +62,7 @@ class GradientCheckpointing(Callback):
     def before_phase(self, state: State) -> None:
         if state.training:
             for block in self._found:
+                _check_is_free(block)
                 self._before.append((block, vars(block).get("forward")))
                 inner = block.forward
                 block.forward = partial(_again_in_backward, block, inner)
@@ -74,6 +82,16 @@ class GradientCheckpointing(Callback):
             if forward is not None:
                 block.forward = forward
         self._before = []
+
+
+def _check_is_free(block: nn.Module) -> None:
+    forward = vars(block).get("forward")
+    if isinstance(forward, partial) and forward.func is _again_in_backward:
+        raise ValueError(
+            f"GradientCheckpointing: a block, {type(block).__name__}, is run again by another "
+            "GradientCheckpointing already, or is named twice; give one of them, and each block "
+            "once."
+        )
 
 
 def default_blocks(model: nn.Module) -> list[nn.Module]:

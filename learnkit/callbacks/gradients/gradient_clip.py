@@ -1,5 +1,7 @@
 """Keep gradients from growing too large."""
 
+import math
+
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from typing_extensions import override
@@ -34,7 +36,8 @@ class GradientClip(Callback):
                 f"found max_norm={max_norm!r} and value={value!r}."
             )
         for name, limit in (("max_norm", max_norm), ("value", value)):
-            if limit is not None and not (isinstance(limit, int | float) and limit > 0):
+            number = isinstance(limit, int | float) and not isinstance(limit, bool)
+            if limit is not None and not (number and 0 < limit < math.inf):
                 raise ValueError(
                     f"GradientClip(): {name} must be a number above 0, found {limit!r}."
                 )

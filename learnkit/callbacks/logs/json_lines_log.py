@@ -14,7 +14,7 @@ from learnkit.errors import CheckpointError
 from learnkit.names import checked_keywords
 from learnkit.state import State
 from learnkit.tracking.line_file import LineFile
-from learnkit.tracking.settings import fit_settings, plain_config
+from learnkit.tracking.settings import fit_settings, plain_config, with_config
 
 
 class JSONLinesLog(Callback):
@@ -26,9 +26,9 @@ class JSONLinesLog(Callback):
     neither.
 
     A place that cannot be written to is an error before the training; a disk that is full later is
-    a warning, and the lines are written when there is room. A resumed fit keeps the lines up to its
-    checkpoint, so that the file ends as that of a fit which was not stopped. A second fit with this
-    object adds its lines.
+    a warning, and the lines are written when there is room. A file that is there is begun anew at
+    the first batch. A resumed fit keeps the lines up to its checkpoint, so that the file ends as
+    that of a fit which was not stopped. A second fit with this object adds its lines.
 
     Args:
         path: the file; its folder is made if there is none.
@@ -36,10 +36,12 @@ class JSONLinesLog(Callback):
         config: settings to keep with those that the fit has.
 
     Raises:
-        CheckpointError: at the start of the fit, when the file cannot be written.
+        CheckpointError: at the start of the fit, when the file cannot be written, or is to be added
+            to and holds something else.
     """
 
     looks_on = True
+    writes = True
 
     @checked_keywords
     def __init__(
@@ -54,22 +56,33 @@ class JSONLinesLog(Callback):
         self.config = plain_config(config, owner=self.name)
         self._file = LineFile(self.path, owner="JSONLinesLog", example="log.jsonl")
         self._lines = 0
-        self._used = False
+        self._used = self._may_begin = self._begun = False
         self._end: dict[str, object] = {}
 
     @override
     def before_fit(self, state: State) -> None:
         self._end = {"status": "finished", "reason": None}
+        self._may_begin = self._begun = False
+        self._lines = 0
         self._file.check()
-        goes_on = state.progress.steps_done > 0
-        keeps = (self.append or goes_on or self._used) and self.path.exists()
-        self._used = True
-        self._keep(self._lines_there() if keeps else [])
-        if not goes_on or not self._lines:
-            self._write({"event": "fit", "settings": fit_settings(state) | self.config})
+        if not self.path.exists():
+            self._begin(state, after=[])
+        elif self.append or self._used:
+            self._begin(state, after=self._lines_there())
+        # else it is left until it is known that the fit does not go on from a checkpoint
+        self._used = self._may_begin = True
+
+    @override
+    def before_batch(self, state: State) -> None:
+        if not self._begun:
+            self._begin(state, after=[])
 
     @override
     def after_epoch(self, state: State) -> None:
+        if not state.has_row:
+            return
+        if not self._begun:
+            self._begin(state, after=[])
         epoch = state.progress.epochs_done + 1
         row = {name: _finite(value) for name, value in state.metrics.items()}
         steps = state.progress.steps_done
@@ -83,6 +96,11 @@ class JSONLinesLog(Callback):
 
     @override
     def after_fit(self, state: State) -> None:
+        if self._may_begin and not self._begun and self._end["status"] == "finished":
+            self._begin(state, after=[])
+        may_end, self._may_begin = self._may_begin and self._begun, False
+        if not may_end:  # of a file that was refused, or is that of a fit before, nothing is ours
+            return
         self._write(
             {"event": "end", **self._end, "reason": self._end["reason"] or state.stop_reason}
         )
@@ -95,21 +113,32 @@ class JSONLinesLog(Callback):
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         # lines after the checkpoint tell of epochs that are about to run again, or of the stop
-        self._keep(self._lines_there()[: int(state["lines"])])
+        lines = int(state["lines"])
+        if lines:
+            self._keep(self._lines_there()[:lines])
+        else:
+            self._begun = False  # it was taken before the first line
+
+    def _begin(self, state: State, *, after: list[str]) -> None:
+        self._keep(after)
+        settings = with_config(fit_settings(state), self.config)
+        self._write({"event": "fit", "settings": settings})
 
     def _write(self, event: Mapping[str, object]) -> None:
         self._file.append(json.dumps(event, allow_nan=False) + "\n")
         self._lines += 1
 
     def _keep(self, lines: list[str]) -> None:
-        self._lines = len(lines)
+        self._lines, self._begun = len(lines), True
         self._file.restart(lines)
 
     def _lines_there(self) -> list[str]:
         """Return the whole lines of the file; a power cut may have left half a line at its end."""
         try:
-            text = self.path.read_text(encoding="utf-8")
-            lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+            found = self.path.read_bytes().splitlines(keepends=True)
+            if found and not found[0].startswith(b"{"):  # half a line begins like a whole one
+                raise ValueError
+            lines = [line.decode() for line in found if line.endswith(b"\n")]
             for line in lines:
                 json.loads(line)
         except ValueError:

@@ -33,6 +33,7 @@ class SaveBest(Callback):
     """
 
     looks_on = True
+    writes = True
 
     @checked_keywords
     def __init__(

@@ -32,6 +32,7 @@ class SaveLast(Callback):
     """
 
     looks_on = True
+    writes = True
 
     @checked_keywords
     def __init__(self, path: str | PathLike[str], *, every: int = 1) -> None:

@@ -39,6 +39,7 @@ class SaveTopK(Callback):
     """
 
     looks_on = True
+    writes = True
 
     @checked_keywords
     def __init__(

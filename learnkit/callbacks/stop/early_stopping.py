@@ -1,5 +1,6 @@
 """Stop a fit that no longer improves."""
 
+import math
 from typing import Any
 
 from typing_extensions import override
@@ -36,12 +37,13 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         mode: Mode | None = None,
     ) -> None:
-        if not isinstance(patience, int) or patience < 1:
+        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
             raise ValueError(
                 "EarlyStopping(): patience must be a whole number of at least 1, "
                 f"found {patience!r}."
             )
-        if not min_delta >= 0:
+        number = isinstance(min_delta, int | float) and not isinstance(min_delta, bool)
+        if not (number and 0 <= min_delta < math.inf):
             raise ValueError(f"EarlyStopping(): min_delta must be at least 0, found {min_delta!r}.")
         check_mode(mode, owner="EarlyStopping")
         self.monitor = monitor

@@ -1,5 +1,6 @@
 """Train for so many minutes."""
 
+import math
 from time import monotonic
 from typing import Any
 
@@ -34,7 +35,8 @@ class MaxTime(Callback):
 
     @checked_keywords
     def __init__(self, minutes: float) -> None:
-        if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not minutes > 0:
+        number = isinstance(minutes, int | float) and not isinstance(minutes, bool)
+        if not (number and 0 < minutes < math.inf):
             raise ValueError(f"MaxTime(): minutes must be a number above 0, found {minutes!r}.")
         self.minutes = float(minutes)
         self.seconds = 0.0
@@ -52,6 +54,10 @@ class MaxTime(Callback):
     @override
     def before_batch(self, state: State) -> None:
         self._deadline.before_batch(state, self._left())
+
+    @override
+    def after_batch(self, state: State) -> None:
+        self._deadline.after_batch(state)
 
     @override
     def after_phase(self, state: State) -> None:

@@ -57,6 +57,11 @@ class TerminateOnNaN(Callback):
                 f"found {every!r}."
             )
         self.look_at, self.every = tuple(given), every
+        self._empty: set[str] = set()  # losses of phases without a batch, which are NaN
+
+    @override
+    def before_epoch(self, state: State) -> None:
+        self._empty = set()
 
     @override
     def before_step(self, state: State) -> None:
@@ -73,10 +78,16 @@ class TerminateOnNaN(Callback):
             self._look_at_weights(state)
 
     @override
+    def after_phase(self, state: State) -> None:
+        if not state.progress.batches_done:  # it was stopped before
+            self._empty.add("train_loss" if state.training else "valid_loss")
+
+    @override
     def after_epoch(self, state: State) -> None:
         self._look_at_weights(state)
         if "metrics" in self.look_at:
-            bad = [name for name, value in state.metrics.items() if not math.isfinite(value)]
+            numbers = [pair for pair in state.metrics.items() if pair[0] not in self._empty]
+            bad = [name for name, value in numbers if not math.isfinite(value)]
             if bad:
                 _fail("the epoch's number", bad, state)
 

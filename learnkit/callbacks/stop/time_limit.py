@@ -57,6 +57,10 @@ class TimeLimit(Callback):
         self._deadline.before_batch(state, self._left)
 
     @override
+    def after_batch(self, state: State) -> None:
+        self._deadline.after_batch(state)
+
+    @override
     def after_phase(self, state: State) -> None:
         self._deadline.after_phase(state)
 

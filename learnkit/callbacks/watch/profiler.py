@@ -8,6 +8,7 @@ import torch
 from typing_extensions import override
 
 from learnkit.callback import Callback
+from learnkit.errors import CheckpointError
 from learnkit.files import check_writable
 from learnkit.names import checked_keywords
 from learnkit.state import State
@@ -28,13 +29,14 @@ class Profiler(Callback):
 
     Raises:
         ValueError: when a number is out of range.
-        OSError: at the start of a fit, when the file cannot be written.
+        CheckpointError: at the start of a fit, when the file cannot be written.
 
     Attributes:
         table: operations by their own time, as text; empty before the trace is complete.
     """
 
     looks_on = True
+    writes = True
 
     @checked_keywords
     def __init__(
@@ -55,6 +57,11 @@ class Profiler(Callback):
     @override
     def before_fit(self, state: State) -> None:
         self.table, self._seen = "", 0
+        if self.path.is_dir():
+            raise CheckpointError(
+                f"Profiler cannot write {self.path}: it is a folder. "
+                f"Give a file in it, such as {self.path / 'trace.json'}."
+            )
         check_writable(self.path.parent, purpose="Profiler")
 
     @override

@@ -41,15 +41,21 @@ class BnFreeze(Callback):
         self._norms = [m for m in self._norms if not _any_of(m, left_out)]
 
     @override
+    def before_phase(self, state: State) -> None:
+        self._freeze(state)
+
+    @override
     def before_batch(self, state: State) -> None:
-        # the loop sets modes at the start of a phase, and where a fit goes on once more
-        if state.training:
-            for norm in self._norms:
-                norm.training = False
+        self._freeze(state)  # somebody may have set modes meanwhile
 
     @override
     def after_fit(self, state: State) -> None:
         self._norms = []  # the loop leaves the model in eval mode
+
+    def _freeze(self, state: State) -> None:
+        if state.training:
+            for norm in self._norms:
+                norm.training = False
 
 
 def _any_of(module: nn.Module, ids: set[int]) -> bool:

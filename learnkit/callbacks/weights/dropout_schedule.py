@@ -49,8 +49,7 @@ class DropoutSchedule(Callback):
 
     @override
     def before_batch(self, state: State) -> None:
-        if not state.training:
-            return
+        # in validation too: it may run with dropout on, and a fit may go on there
         fraction = state.progress.fraction
         multiplier = float(self.schedule(fraction))
         for layer, rate in self._rates:

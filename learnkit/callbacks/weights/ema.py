@@ -18,9 +18,10 @@ class EMA(Callback):
     After every step ``average = d * average + (1 - d) * weights`` (Polyak and Juditsky 1992; as in
     Tarvainen and Valpola 2017, arXiv 1703.01780, equation 1), for parameters that train and for
     BatchNorm's statistics, as timm does. Training itself is not changed by it. The average is in
-    the model from validation to the end of the epoch, so that metrics, `SaveBest` and the weights
-    in checkpoints are its own, and after the fit; while training, and after an error, the model
-    has its own weights. The next fit begins with the average, and begins a new one.
+    the model from validation, or without one from the end of training, to the end of the epoch, so
+    that metrics, `SaveBest` and the weights in checkpoints are its own, and after the fit; while
+    training, and after an error, the model has its own weights. The next fit begins with the
+    average, and begins a new one.
 
     It takes the memory of the weights once more, and while validating twice.
 
@@ -45,7 +46,8 @@ class EMA(Callback):
     ) -> None:
         self.warmup = decay is None if warmup is None else bool(warmup)
         decay = 0.999 if decay is None else decay
-        if not (isinstance(decay, int | float) and 0 <= decay < 1):
+        number = isinstance(decay, int | float) and not isinstance(decay, bool)
+        if not (number and 0 <= decay < 1):
             raise ValueError(f"EMA(): decay must be a number in [0, 1), found {decay!r}.")
         if not isinstance(every, int) or isinstance(every, bool) or every < 1:
             raise ValueError(
@@ -69,6 +71,11 @@ class EMA(Callback):
             self._averages.put_in()
 
     @override
+    def after_forward(self, state: State) -> None:
+        if state.training:
+            self._averages.settle(state.model)
+
+    @override
     def after_step(self, state: State) -> None:
         self.steps += 1
         if self.steps % self.every == 0:
@@ -78,12 +85,12 @@ class EMA(Callback):
 
     @override
     def after_phase(self, state: State) -> None:
-        if state.training:  # before anybody puts another average in
-            self._averages.keep()
+        if state.training and (state.valid_dl is None or state.stop_reason is not None):
+            self._averages.put_in()  # no validation follows: be there before anybody saves
 
     @override
     def after_epoch(self, state: State) -> None:
-        self._averages.put_in()  # there was no validation
+        self._averages.put_in()  # a validation was left out
 
     @override
     def on_error(self, state: State, error: BaseException) -> None:

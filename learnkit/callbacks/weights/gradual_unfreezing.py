@@ -20,7 +20,7 @@ class GradualUnfreezing(Callback):
 
     Args:
         every: epochs after which the next group begins, at least 1.
-        train_bn: False keeps the parameters of BatchNorm layers of all groups but the last frozen.
+        train_bn: False freezes the BatchNorm layers of all groups but the last for the whole fit.
 
     Raises:
         ValueError: when ``every`` is out of range, and at the start of a fit of a model that has
@@ -49,17 +49,17 @@ class GradualUnfreezing(Callback):
                 "GradualUnfreezing() needs a model of several layer groups, found one; give "
                 "Learner(splitter=...) a function that returns the groups, early to late."
             )
+        norms = set() if self.train_bn else _batch_norms(state.model)
         early = [p for group in self._groups[:-1] for p in group]
-        if all(p.requires_grad for p in early):
-            self._frozen = early  # first, so that an interrupt in between is undone
-            for parameter in early:
-                parameter.requires_grad_(False)
-        if not self.train_bn:
-            norms = _batch_norms(state.model)
-            self._groups = [
-                *([p for p in group if id(p) not in norms] for group in self._groups[:-1]),
-                self._groups[-1],
-            ]
+        whole = all(p.requires_grad for p in early)
+        # first, so that an interrupt in between is undone
+        self._frozen = [p for p in early if p.requires_grad and (whole or id(p) in norms)]
+        for parameter in self._frozen:
+            parameter.requires_grad_(False)
+        self._groups = [
+            *([p for p in group if id(p) not in norms] for group in self._groups[:-1]),
+            self._groups[-1],
+        ]
 
     @override
     def before_epoch(self, state: State) -> None:

@@ -1,5 +1,6 @@
 """End with the mean of the weights of several epochs."""
 
+import signal
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from learnkit.callback import Callback
 from learnkit.models.norm_statistics import renew_statistics
 from learnkit.names import checked_keywords
 from learnkit.precision import autocast_of
+from learnkit.signals import Interrupts
 from learnkit.state import State
 
 
@@ -20,8 +22,9 @@ class SWA(Callback):
 
     Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407, algorithm 1): an equal
     mean, best taken along a path at a rate that stays high, such as ``schedule=constant()``. The
-    mean is in the model from validation to the end of the epoch and after the fit; while training,
-    and after an error, the model has its own weights.
+    mean is in the model from validation, or without one from the end of training, to the end of the
+    epoch, and after the fit; while training, and after an error or Ctrl-C, the model has its own
+    weights.
 
     Nobody trained with the mean's weights, so BatchNorm's statistics are computed anew for them
     (the paper's last line): from ``start`` on each epoch has one more pass over the training
@@ -43,7 +46,8 @@ class SWA(Callback):
 
     @checked_keywords
     def __init__(self, start: float = 0.75, *, every: int | Literal["epoch"] = "epoch") -> None:
-        if not (isinstance(start, int | float) and 0 <= start <= 1):
+        number = isinstance(start, int | float) and not isinstance(start, bool)
+        if not (number and 0 <= start <= 1):
             raise ValueError(f"SWA(): start must be a fraction in [0, 1], found {start!r}.")
         whole = isinstance(every, int) and not isinstance(every, bool) and every >= 1
         if not whole and every != "epoch":
@@ -69,6 +73,11 @@ class SWA(Callback):
             self._put_in(state)
 
     @override
+    def after_forward(self, state: State) -> None:
+        if state.training:
+            self._averages.settle(state.model)
+
+    @override
     def after_step(self, state: State) -> None:
         if self.every != "epoch" and state.progress.fraction >= self.start:
             self._steps += 1
@@ -81,12 +90,12 @@ class SWA(Callback):
             return
         if self.every == "epoch" and state.progress.fraction >= self.start:
             self._take()
-        if self.count:
-            self._averages.keep()  # before anybody puts another average in
+        if state.valid_dl is None or state.stop_reason is not None:
+            self._put_in(state)  # no validation follows: be there before anybody saves
 
     @override
     def after_epoch(self, state: State) -> None:
-        self._put_in(state)  # there was no validation
+        self._put_in(state)  # a validation was left out
 
     @override
     def on_error(self, state: State, error: BaseException) -> None:
@@ -112,8 +121,8 @@ class SWA(Callback):
         self.count += 1
 
     def _put_in(self, state: State) -> None:
-        if not self.count or self._averages.inside:
-            return
+        if not self.count or self._averages.inside or _is_a_signal(state.stop_reason):
+            return  # after a signal the model gets its own weights: spare the pass
         self._averages.put_in()
         norms = [
             module
@@ -124,3 +133,13 @@ class SWA(Callback):
             with autocast_of(state.precision, state.device.type):
                 renew_statistics(state.model, norms, (b.x for b in state.training_batches()))
             self._averages.take_from_model()
+
+
+def _is_a_signal(stop_reason: str | None) -> bool:
+    """Say whether Ctrl-C or SIGTERM stops the fit."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        interrupts = Interrupts()
+        interrupts.pending = number
+        if stop_reason == interrupts.reason:
+            return True
+    return False

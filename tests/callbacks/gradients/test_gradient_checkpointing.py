@@ -155,3 +155,14 @@ def test_a_model_without_blocks_is_refused(make_state: Any) -> None:
         "GradientCheckpointing() found no blocks in Linear; name them: "
         "GradientCheckpointing(lambda model: [model.first, model.second])."
     )
+
+
+def test_two_of_one_block_are_refused_and_leave_nothing() -> None:
+    learn = tiny_learner()
+    with pytest.raises(ValueError) as caught:
+        learn.fit(1, callbacks=[GradientCheckpointing(), GradientCheckpointing()], progress=False)
+    assert str(caught.value) == (
+        "GradientCheckpointing: a block, Sequential, is run again by another "
+        "GradientCheckpointing already, or is named twice; give one of them, and each block once."
+    )
+    assert not any("forward" in vars(module) for module in learn.model.modules())

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from learnkit.callbacks.logs.csv_log import CSVLog
+from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.errors import CheckpointError
+from learnkit.state import State
+from learnkit.testing import tiny_learner
 
 ROWS = [
     {"train_loss": 1.5, "valid_loss": 0.5, "accuracy": 0.1 + 0.2, "seconds": 2.5},
@@ -145,3 +148,76 @@ def test_a_place_that_cannot_be_written_is_an_error_before_training(
         f"{tmp_path / 'file'} is a file, not a folder. "
         "Give a folder that you may write to."
     )
+
+
+@pytest.mark.parametrize("at", [5, 6])
+def test_a_fine_tuning_that_goes_on_in_its_second_part_has_the_rows_of_the_first(
+    tmp_path: Path, at: int
+) -> None:
+    path = tmp_path / "run.csv"
+    fails = LambdaCallback(after_batch=fail_in_batch(at), looks_on=True)
+    with pytest.raises(ZeroDivisionError):
+        tiny_learner().fine_tune(
+            1, callbacks=[CSVLog(path), fails], checkpoint=tmp_path / "ck", progress=False
+        )
+    tiny_learner().fine_tune(1, callbacks=CSVLog(path), checkpoint=tmp_path / "ck", progress=False)
+    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["epoch", "1", "1"]
+
+
+def fail_in_batch(number: int) -> Any:
+    def fail(state: State) -> None:
+        if state.training and state.progress.batches_seen == number:
+            raise ZeroDivisionError
+
+    return fail
+
+
+def test_a_file_that_is_there_is_begun_anew_at_the_first_batch(
+    tmp_path: Path, make_state: Any
+) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text(HEADER + FIRST)
+    log, state = CSVLog(path), make_state()
+    log.before_fit(state)
+    assert path.read_text() == HEADER + FIRST
+    log.before_batch(state)
+    assert path.read_text() == HEADER
+
+
+def test_a_used_object_adds_no_rows_of_other_columns(
+    tmp_path: Path, make_state: Any, run_epochs: Any
+) -> None:
+    log, state = CSVLog(tmp_path / "run.csv"), make_state()
+    log.before_fit(state)
+    run_epochs(log, state, ROWS[:1])
+    with pytest.raises(CheckpointError) as caught:
+        log.before_fit(make_state(directions={"train_loss": False}))
+    assert str(caught.value) == (
+        f"CSVLog cannot append to {log.path}: it has the columns epoch, train_loss, valid_loss, "
+        "accuracy, seconds; this fit writes epoch, train_loss, seconds. Give this fit a CSVLog of "
+        "its own, with another file."
+    )
+    log.after_fit(state)
+    assert log.path.read_text() == HEADER + FIRST
+
+
+def test_half_a_row_that_a_power_cut_left_is_dropped(tmp_path: Path, make_state: Any) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text(HEADER + FIRST + "2,1.0,0.")
+    CSVLog(path, append=True).before_fit(make_state())
+    assert path.read_text() == HEADER + FIRST
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00bad\n", b"\xff\xfe"])
+def test_what_is_no_text_is_not_appended_to(
+    tmp_path: Path, make_state: Any, content: bytes
+) -> None:
+    path = tmp_path / "run.csv"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        CSVLog(path, append=True).before_fit(make_state())
+    assert str(caught.value) == (
+        f"CSVLog cannot append to {path}: it holds something else than a table. Give another "
+        "file, or append=False."
+    )
+    assert path.read_bytes() == content

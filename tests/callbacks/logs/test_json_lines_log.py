@@ -121,3 +121,77 @@ def test_another_file_is_not_appended_to(tmp_path: Path, make_state: Any) -> Non
         "Give another file, or append=False."
     )
     assert path.read_text() == "buy bread\n"
+
+
+@pytest.mark.parametrize("content", ["buy bread\n", "buy bread"])
+def test_a_file_that_was_refused_gets_no_end_either(
+    tmp_path: Path, make_learner: Callable[[], Learner], content: str
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(content)
+    with pytest.raises(CheckpointError):
+        make_learner().fit(1, callbacks=JSONLinesLog(path, append=True), progress=False)
+    assert path.read_text() == content
+
+
+def test_a_folder_is_refused_without_a_warning(
+    tmp_path: Path, make_learner: Callable[[], Learner]
+) -> None:
+    with pytest.raises(CheckpointError) as caught:  # warnings are errors here
+        make_learner().fit(1, callbacks=JSONLinesLog(tmp_path), progress=False)
+    assert str(caught.value) == (
+        f"JSONLinesLog cannot write {tmp_path}: it is a folder. Give a file in it, such as "
+        f"{tmp_path / 'log.jsonl'}."
+    )
+    assert not getattr(caught.value, "__notes__", [])
+
+
+def test_a_fine_tuning_that_goes_on_in_its_second_part_has_the_lines_of_the_first(
+    tmp_path: Path, make_learner: Callable[[], Learner]
+) -> None:
+    class Fails(Callback):
+        looks_on = True
+
+        def after_batch(self, state: Any) -> None:
+            if state.training and state.progress.batches_seen == 9:  # an epoch has 7
+                raise ZeroDivisionError
+
+    path = tmp_path / "run.jsonl"
+    options: dict[str, Any] = {"checkpoint": "ck", "progress": False}
+    with pytest.raises(ZeroDivisionError):
+        make_learner().fine_tune(1, callbacks=[JSONLinesLog(path), Fails()], **options)
+    make_learner().fine_tune(1, callbacks=JSONLinesLog(path), **options)
+    assert [line["event"] for line in read(path)] == 2 * ["fit", "epoch", "end"]
+
+
+def test_a_file_that_is_there_is_begun_anew_at_the_first_batch(
+    tmp_path: Path, make_state: Any
+) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"event": "epoch"}\n')
+    log, state = JSONLinesLog(path), make_state()
+    log.before_fit(state)
+    assert [line["event"] for line in read(path)] == ["epoch"]
+    log.before_batch(state)
+    assert [line["event"] for line in read(path)] == ["fit"]
+
+
+def test_a_fit_that_fails_before_its_first_batch_leaves_the_file_as_it_was(
+    tmp_path: Path, make_state: Any
+) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"event": "epoch"}\n')
+    log, state = JSONLinesLog(path), make_state()
+    log.before_fit(state)
+    log.on_error(state, RuntimeError("no data"))
+    log.after_fit(state)
+    assert [line["event"] for line in read(path)] == ["epoch"]
+
+
+def test_a_number_that_is_not_finite_is_no_setting() -> None:
+    with pytest.raises(ValueError) as caught:
+        JSONLinesLog("run.jsonl", config={"clip": [1.0, float("inf")]})
+    assert str(caught.value) == (
+        "JSONLinesLog(): config['clip'] must be finite, as JSON has no word for other numbers; "
+        "found [1.0, inf]. Give a text or None."
+    )

@@ -108,3 +108,16 @@ def test_ctrl_c_is_told_and_the_plots_are_drawn(
         make_learner().fit(1, callbacks=[RunFolder(tmp_path), Fails()], progress=False)
     assert config(tmp_path / "001")["parts"][0]["end"] == "killed"
     assert (tmp_path / "001" / "losses.png").exists()
+
+
+def test_a_setting_of_the_users_does_not_hide_one_of_the_fits(
+    tmp_path: Path, make_learner: Callable[[], Learner]
+) -> None:
+    log = RunFolder(tmp_path / "runs", config={"device": "my laptop", "note": "first"})
+    make_learner().fit(1, callbacks=log, progress=False)
+    settings = config(tmp_path / "runs" / "001")["parts"][0]["settings"]
+    assert (settings["device"], settings["config.device"], settings["note"]) == (
+        "cpu",
+        "my laptop",
+        "first",
+    )

@@ -61,3 +61,23 @@ def test_what_is_no_number_of_steps_is_refused(steps: Any) -> None:
     assert str(caught.value) == (
         f"MaxSteps(): steps must be a whole number of at least 1, found {steps!r}."
     )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_plan_has_as_many_epochs_as_the_steps_need(order: int) -> None:
+    planned: list[int] = []
+    look = LambdaCallback(after_phase=lambda s: planned.append(s.progress.epochs_planned))
+    pair = [MaxSteps(5), GradientAccumulation(2)][::order]
+    tiny_learner().fit(99, 0.1, callbacks=[*pair, look], progress=False)
+    assert planned == 3 * [3, 3]  # of 2 steps
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_epochs_whose_steps_become_larger_are_as_many_as_they_must_be(order: int) -> None:
+    pair = [MaxSteps(7), GradientAccumulation({0: 1, 1: 4})][::order]
+    seen: list[float] = []
+    look = LambdaCallback(after_step=lambda state: seen.append(state.progress.fraction))
+    history = tiny_learner().fit(9, 0.1, callbacks=[*pair, look], progress=False)
+    assert len(history) == 4  # of 4, 1, 1 and 1
+    assert seen == [i / 7 for i in range(1, 8)]
+    assert history.stop_reason == "7 steps are done"

@@ -80,3 +80,25 @@ def test_what_is_no_number_of_minutes_is_refused(minutes: Any) -> None:
     with pytest.raises(ValueError) as caught:
         MaxTime(minutes)
     assert str(caught.value) == f"MaxTime(): minutes must be a number above 0, found {minutes!r}."
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_others_do_before_validation_is_counted_with_it_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    """An epoch takes 4 x 2 + 5 + 2 x 3 = 19 seconds; of the third two batches and the rest fit."""
+    now = [1000.0]
+    for module in (max_time, deadline):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+
+    def tick(state: State) -> None:
+        now[0] += 2 if state.training else 3
+
+    def work(state: State) -> None:
+        now[0] += 0 if state.training else 5  # as SWA does
+
+    pair = [MaxTime(56 / 60), LambdaCallback(before_phase=work)][::order]
+    history = tiny_learner().fit(
+        99, 0.1, callbacks=[*pair, LambdaCallback(after_forward=tick)], progress=False
+    )
+    assert (len(history), now[0] - 1000.0) == (3, 55)

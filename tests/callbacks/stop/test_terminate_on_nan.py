@@ -89,3 +89,14 @@ def test_an_option_out_of_range_is_refused() -> None:
     assert str(caught.value) == (
         "TerminateOnNaN(): every must be a whole number of steps of at least 1, found 0."
     )
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_phase_that_was_stopped_before_its_first_batch_is_no_error(training: bool) -> None:
+    def stop(state: State) -> None:
+        if state.training is training and state.progress.epochs_done == 1:
+            state.stop("enough")
+
+    callbacks = [LambdaCallback(before_phase=stop), TerminateOnNaN()]
+    history = tiny_learner().fit(3, 0.1, callbacks=callbacks, progress=False)
+    assert history.stop_reason == "enough"

@@ -69,3 +69,12 @@ def test_numbers_out_of_range_are_refused(options: dict[str, Any], message: str)
     with pytest.raises(ValueError, match="Profiler") as caught:
         Profiler("trace.json", **options)
     assert str(caught.value) == f"Profiler(): {message}"
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        tiny_learner().fit(1, callbacks=Profiler(tmp_path), progress=False)
+    assert str(caught.value) == (
+        f"Profiler cannot write {tmp_path}: it is a folder. Give a file in it, such as "
+        f"{tmp_path / 'trace.json'}."
+    )

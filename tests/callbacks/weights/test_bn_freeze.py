@@ -62,3 +62,10 @@ def test_the_next_fit_moves_statistics_again() -> None:
     before = statistics(learn)
     learn.fit(1, 0.1, progress=False)
     assert not torch.equal(statistics(learn)["0.1.running_mean"], before["0.1.running_mean"])
+
+
+def test_modes_are_set_before_anybody_asks_for_them() -> None:
+    learn, seen = tiny_learner(), []
+    look = LambdaCallback(before_phase=lambda s: seen.append(s.model[0][1].training))
+    learn.fit(1, 0.1, callbacks=[BnFreeze(), look], progress=False)
+    assert seen == [False, False]

@@ -1,12 +1,16 @@
 """DropoutSchedule: the rates of each step, and back to what they were."""
 
+import os
+import signal
 from typing import Any
 
 import pytest
 from torch import nn
 
+from learnkit.callback import Callback
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.callbacks.weights.dropout_schedule import DropoutSchedule
+from learnkit.callbacks.weights.mc_dropout import MCDropout
 from learnkit.learner import Learner
 from learnkit.testing import tiny_learner
 
@@ -62,3 +66,23 @@ def test_a_number_in_place_of_a_schedule_is_refused() -> None:
         "DropoutSchedule() takes a function of the fraction done, found 0.5; a fixed multiplier is "
         "lambda done: 0.5."
     )
+
+
+def test_a_fit_that_goes_on_in_its_validation_has_the_rates_of_the_one_that_did_not_stop(
+    tmp_path: Any,
+) -> None:
+    def fit(*more: Callback, **options: Any) -> float:
+        callbacks = [MCDropout(2), DropoutSchedule(lambda done: done), *more]
+        history = tiny_learner().fit(1, 0.1, callbacks=callbacks, progress=False, **options)
+        return history[-1]["valid_loss"]
+
+    saved = {"checkpoint": tmp_path / "ck", "every_steps": 1}
+    send = LambdaCallback(after_forward=_send_in_validation, looks_on=True)
+    with pytest.raises(KeyboardInterrupt):
+        fit(send, **saved)
+    assert fit(**saved) == fit()
+
+
+def _send_in_validation(state: Any) -> None:
+    if not state.training and state.progress.batches_done == 0:
+        os.kill(os.getpid(), signal.SIGINT)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from learnkit.callbacks.saves.save_best import SaveBest
+from learnkit.callbacks.saves.save_last import SaveLast
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
 from learnkit.callbacks.weights.ema import EMA
 from learnkit.callbacks.weights.swa import SWA
@@ -167,3 +168,57 @@ def test_an_option_out_of_range_is_refused() -> None:
     assert str(caught.value) == (
         "EMA(): every must be a whole number of steps of at least 1, found 0."
     )
+
+
+def tensors(path: Any) -> dict[str, Tensor]:
+    return {n: t for n, t in load_tensors(path).items() if t.is_floating_point()}
+
+
+@pytest.mark.parametrize("make", [lambda: EMA(0.9), lambda: SWA(0.0)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_without_validation_too_what_is_saved_is_the_average_in_any_order(
+    tmp_path: Any, order: int, make: Any
+) -> None:
+    learn, path = double_learner(norm=True, valid=False), tmp_path / "last.safetensors"
+    learn.fit(2, 0.1, callbacks=[make(), SaveLast(path)][::order], progress=False)
+    assert_equal(tensors(path), weights(learn))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_stop_amid_training_saves_the_average_in_any_order(tmp_path: Any, order: int) -> None:
+    learn, path = tiny_learner(), tmp_path / "last.safetensors"
+    stop = LambdaCallback(after_step=lambda state: state.stop("enough"))
+    callbacks = [EMA(0.9), SaveLast(path)][::order]
+    learn.fit(1, 0.1, callbacks=[*callbacks, stop], progress=False)
+    assert_equal(tensors(path), weights(learn))
+
+
+@pytest.mark.parametrize("last", [EMA, SWA])
+def test_without_validation_two_averages_do_not_average_each_other(last: Any) -> None:
+    """The fit ends with the later one, which is what it is alone."""
+    found = []
+    for beside in (True, False):
+        learn = double_learner(norm=True, valid=False)
+        made = {EMA: lambda: EMA(0.9), SWA: lambda: SWA(0.0)}
+        first = [make() for kind, make in made.items() if kind is not last and beside]
+        learn.fit(3, 0.1, callbacks=[*first, made[last]()], progress=False)
+        found.append(weights(learn))
+    assert_equal(found[0], found[1])
+
+
+def test_where_a_callback_leaves_a_validation_out_the_average_is_put_in_too() -> None:
+    learn, out = tiny_learner(), []
+
+    def leave_out(state: State) -> None:
+        if state.training:
+            out.append(state.valid_dl)
+            state.valid_dl = None
+
+    def put_back(state: State) -> None:
+        state.valid_dl = out.pop()
+
+    seen, recording = recorded(learn)
+    other = LambdaCallback(after_phase=leave_out, after_epoch=put_back)
+    learn.fit(1, 0.1, callbacks=[EMA(0.0), SWA(0.0), recording, other], progress=False)
+    learn.fit(1, 0.1, callbacks=[EMA(0.9), recording, other], progress=False)
+    assert any(not torch.equal(seen[-1][name], value) for name, value in weights(learn).items())

@@ -122,3 +122,12 @@ def test_an_option_out_of_range_is_refused() -> None:
     assert str(caught.value) == (
         "GradualUnfreezing(): every must be a whole number of epochs of at least 1, found 0."
     )
+
+
+def test_norm_layers_that_train_in_frozen_groups_may_be_frozen_for_the_fit() -> None:
+    learn = three_groups(train_bn=True).freeze()
+    before = learn.model[0][1].weight.detach().clone()
+    seen = trained_in(learn, 3, GradualUnfreezing(train_bn=False))
+    assert seen == [LAST, MIDDLE + LAST, LINEAR + MIDDLE + LAST]
+    assert (learn.model[0][1].weight == before).all()
+    assert training(learn) == LINEAR + NORM + MIDDLE + LAST  # as they were

@@ -1,5 +1,7 @@
 """SWA: the equal mean of the weights at the ends of the last epochs."""
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -7,8 +9,10 @@ import torch
 from torch import Tensor
 
 from learnkit.callbacks.watch.lambda_callback import LambdaCallback
+from learnkit.callbacks.weights.bn_freeze import BnFreeze
 from learnkit.callbacks.weights.swa import SWA
 from learnkit.learner import Learner
+from learnkit.state import State
 from learnkit.testing import tiny_learner
 from tests.doubles import double_learner
 
@@ -102,3 +106,63 @@ def test_an_option_out_of_range_is_refused() -> None:
     assert str(caught.value) == (
         "SWA(): every must be \"epoch\" or a whole number of steps of at least 1, found 'epochs'."
     )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_statistics_that_are_frozen_stay_with_the_callback_in_any_place(order: int) -> None:
+    learn = tiny_learner()
+    before = {name: t.clone() for name, t in learn.model.named_buffers()}
+    callbacks = [BnFreeze(head=True), SWA(0.0)][::order]
+    learn.fit(2, 0.1, callbacks=callbacks, progress=False)
+    for name, value in learn.model.named_buffers():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_what_norms_have_counted_in_training_is_not_changed(momentum: float | None) -> None:
+    found = []
+    for swa in ([], [SWA(0.0)]):
+        learn = tiny_learner()
+        learn.model[0][1].momentum = momentum
+        seen: list[Tensor] = []
+        look = LambdaCallback(
+            after_step=lambda s, seen=seen: seen.extend(t.clone() for t in s.model.buffers())
+        )
+        learn.fit(3, 0.1, callbacks=[look, *swa], progress=False)
+        found.append(seen)
+    assert len(found[0]) == 36
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_after_ctrl_c_no_batch_is_computed_for_a_mean_that_goes_away() -> None:
+    learn, calls = tiny_learner(), [0]
+    sent = []
+
+    def send(state: State) -> None:
+        if state.training and state.progress.batches_seen == 6:
+            sent.append(os.kill(os.getpid(), signal.SIGINT))
+
+    learn.model.register_forward_hook(lambda *_: calls.append(len(sent)))
+    callbacks = [LambdaCallback(before_batch=send), SWA(0.0)]
+    with pytest.raises(KeyboardInterrupt):
+        learn.fit(3, 0.1, callbacks=callbacks, progress=False)
+    assert sum(calls) == 1  # the batch itself
+
+
+def test_a_stop_amid_training_ends_with_the_mean_and_its_statistics() -> None:
+    learn, batches = tiny_learner(), []
+
+    def look(state: State) -> None:
+        if state.training and state.progress.epochs_done == 1:
+            batches.append(state.batch.x)
+
+    def stop(state: State) -> None:
+        if state.progress.steps_done == 7:
+            state.stop("enough")
+
+    other = LambdaCallback(before_batch=look, after_step=stop)
+    learn.fit(3, 0.1, callbacks=[SWA(0.0, every=1), other], progress=False)
+    assert learn.history.stop_reason == "enough"
+    norm = learn.model[0][1]
+    assert int(norm.num_batches_tracked) == 4  # a whole pass, though training had 3
+    assert len(batches) == 3
