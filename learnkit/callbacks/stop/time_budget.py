@@ -15,7 +15,7 @@ from learnkit.state import State
 from learnkit.types import BatchLoader
 
 SPARE = 0.005  # of the limit, for what nobody has measured
-_KEPT = ("_first", "_step", "_valid", "_after", "_per_number", "_saving", "_reserve")
+_KEPT = ("_first", "_step", "_valid", "_last_valid", "_after", "_per_number", "_saving", "_reserve")
 MEASURED_ANEW = 10  # batches of the first epoch in which the reserve is still learned
 
 
@@ -25,7 +25,8 @@ class TimeBudget(Callback):
     The fraction done is that of the time, so that any schedule ends where it should: before each
     batch ``progress.steps_planned`` becomes the number of steps with which it is. Steps, validation
     and what comes after it are measured as they run; the last epoch is as long as the time allows.
-    An epoch after whose validation no time would be left to train is not validated.
+    An epoch after whose validation no time would be left to train is not validated, and a last
+    validation that takes far longer than those before it is cut, which a line says.
 
     Args:
         minutes: for the whole fit, above 0. Time before an interruption counts.
@@ -53,7 +54,9 @@ class TimeBudget(Callback):
         self._earlier = 0.0  # seconds before an interruption
         self._first: float | None = None  # when the first batch began
         self._opened = self._closed = self.elapsed  # the running phase; the last one
-        self._step = self._valid = self._after = self._per_number = self._saving = 0.0
+        self._step = self._valid = self._last_valid = self._after = self._per_number = (
+            self._saving
+        ) = 0.0
         self._reserve = 0.0
         self._put_off: BatchLoader | None = None  # the loader of a validation that is left out
         self._over = False
@@ -87,6 +90,7 @@ class TimeBudget(Callback):
     @override
     def before_batch(self, state: State) -> None:
         if not state.training:
+            self._cut_validation(state)
             return
         now, progress = self.elapsed, state.progress
         if self._first is None:
@@ -115,7 +119,8 @@ class TimeBudget(Callback):
     def after_phase(self, state: State) -> None:
         self._closed = self.elapsed
         if not state.training:
-            self._valid = self._closed - self._opened
+            seconds = self._closed - self._opened
+            self._valid, self._last_valid = max(seconds, self._last_valid), seconds
         elif not self._over and self._has_room(state) and not self._has_room(state, first=True):
             self._put_off, state.valid_dl = state.valid_dl, None
 
@@ -150,6 +155,18 @@ class TimeBudget(Callback):
         self._opened, self._closed = now - state["opened"], now - state["closed"]
         for name in _KEPT:
             setattr(self, name, state[name])
+
+    def _cut_validation(self, state: State) -> None:
+        """End the last validation where it takes far longer than those before it did."""
+        progress, now = state.progress, self.elapsed
+        batch = (now - self._opened) / max(1, progress.batches_done)
+        left = progress.batches_planned - progress.batches_done
+        if self._over and left > 1 and now + batch > (1 + SPARE) * self.limit:
+            state.end_phase()
+            state.say(
+                f"the time is over: validated on {progress.batches_done + 1} of "
+                f"{progress.batches_planned} batches"
+            )
 
     def _has_room(self, state: State, *, first: bool = False) -> bool:
         """Say whether more batches fit with all that follows, a validation ``first`` or not."""

@@ -1,5 +1,6 @@
 """A fit in a given time: its end, its schedule, its validation and its checkpoints, by a clock."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +139,34 @@ def test_epochs_are_planned_anew_as_steps_are_measured(clock: Clock) -> None:
     assert abs(works.epochs_planned[5] - len(history)) <= 1
 
 
+def test_a_last_validation_that_takes_far_longer_is_cut_and_a_line_says_so(clock: Clock) -> None:
+    data = DataBunch.from_arrays(X, Y, batch_size=5, valid_pct=0.5, seed=1)  # 10 batches each
+    learn, works = Learner(data, nn.Linear(4, 2), device="cpu"), Works(clock, step=0.5, valid=0.1)
+    said: list[str] = []
+
+    class Slower(Callback):
+        def before_fit(self, state: State) -> None:
+            state.listen(said.append)
+
+        def before_phase(self, state: State) -> None:
+            works.valid = 0.3 if clock.now > 125 else 0.1
+
+    began = clock.now
+    learn.fit(minutes=0.5, callbacks=[works, Slower()], progress=False)
+    assert 30 <= clock.now - began <= 1.02 * 30
+    assert len(said) == 1
+    assert re.fullmatch(r"the time is over: validated on [3-7] of 10 batches", said[0])
+
+
 def test_too_little_time_gives_two_batches_and_a_validation_and_says_so(clock: Clock) -> None:
     works = Works(clock, step=3.0, valid=1.0)
     with pytest.warns(UserWarning, match="minutes") as caught:
         history = make().fit(minutes=0.01, callbacks=works, progress=False)
     assert len(works.fractions) == 2  # a step is not measured before the second
-    assert works.validated == 3
+    assert works.validated == 1
     assert len(history) == 1
     assert str(caught[0].message) == (
-        "fit(minutes=0.01) took 9 s instead of 0.6: a step, the validation and the last checkpoint "
+        "fit(minutes=0.01) took 7 s instead of 0.6: a step, the validation and the last checkpoint "
         "did not fit."
     )
 
