@@ -18,7 +18,7 @@ from learnkit.plugins import Plugin, PluginError, find_plugin, installed_plugins
 
 T = TypeVar("T")
 
-_NO_METRICS: Final = ("as_metric", "as_metrics")
+_NO_METRICS: Final = ("as_metric", "as_metrics", "interval", "per_class", "sk_metric")
 
 
 def named_callback(word: str) -> Callback:
@@ -94,15 +94,24 @@ def _named_metric(word: str) -> object:
 
 
 def _metric_of(plugin: Plugin) -> object:
-    """Return a metric; a function of (preds, targets) is one already."""
+    """Return a metric; a function of a batch has its column from the plug-in's name."""
     loaded = plugin.load()
-    makes = isinstance(loaded, type) or (isfunction(loaded) and _takes_nothing(loaded))
-    return _called(loaded, str(plugin)) if makes else loaded
+    makes = isinstance(loaded, type) or (isfunction(loaded) and _makes(loaded))
+    metric = metrics.as_metric(_called(loaded, str(plugin)) if makes else loaded)
+    if isinstance(metric, metrics.MeanMetric) and metric.fn is loaded:
+        return metrics.MeanMetric(
+            metric.fn, name=plugin.name, higher_is_better=metric.higher_is_better
+        )
+    return metric
 
 
-def _takes_nothing(function: Callable[..., object]) -> bool:
+def _makes(function: Callable[..., object]) -> bool:
+    """Whether a function makes a metric; one of (preds, targets) is one, also with defaults."""
+    given = signature(function)
+    if list(given.parameters)[:2] == ["preds", "targets"]:
+        return False
     try:
-        signature(function).bind()
+        given.bind()
     except TypeError:
         return False
     return True
@@ -127,7 +136,7 @@ def _called(loaded: object, title: str) -> object:
         return loaded
     try:
         return loaded()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{title} was named by a word, which makes it without arguments, and that failed: "
             f"{type(error).__name__}: {str(error).rstrip('.')}. Import it and pass an object of it "

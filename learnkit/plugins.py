@@ -5,7 +5,7 @@ its code. Knows nothing of callbacks, metrics or backbones: what a thing must be
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, Literal, TypeAlias
@@ -149,17 +149,30 @@ def _package_of(entry: EntryPoint) -> tuple[str, str]:
 
 
 def _twice(group: Group, name: str, found: Iterable[Plugin]) -> str:
-    packages = [f"{plugin.package} {plugin.version}" for plugin in found]
-    full = [f"{plugin.package}:{name}" for plugin in found]
-    if len(set(full)) < len(full):
-        return (
-            f"{packages[0]} declares the {WHAT[group]} {name!r} twice, as "
-            f"{' and '.join(plugin.value for plugin in found)}. Install another version of it."
-        )
+    same = tuple(found)
+    for words in declared_twice(same):
+        return words
+    packages = [f"{plugin.package} {plugin.version}" for plugin in same]
+    full = [f"{plugin.package}:{name}" for plugin in same]
     return (
-        f"{' and '.join(packages)} both have the {WHAT[group]} {name!r}. "
-        f"Say whose: {' or '.join(map(repr, full))}."
+        f"{' and '.join(packages)} {'both' if len(same) == 2 else 'all'} have the {WHAT[group]} "
+        f"{name!r}. Say whose: {' or '.join(map(repr, full))}."
     )
+
+
+def declared_twice(plugins: Iterable[Plugin]) -> Iterator[str]:
+    """Say of each package that has one name more than once that it does, in a sentence."""
+    declared: dict[tuple[Group, str, str], list[Plugin]] = {}
+    for plugin in plugins:
+        declared.setdefault((plugin.group, plugin.name, plugin.package), []).append(plugin)
+    for (group, name, _), same in declared.items():
+        if len(same) > 1:
+            times = "twice" if len(same) == 2 else f"{len(same)} times"
+            values = " and ".join(plugin.value for plugin in same)
+            yield (
+                f"{same[0].package} {same[0].version} declares the {WHAT[group]} {name!r} {times}, "
+                f"as {values}. Install another version of it."
+            )
 
 
 def _normal(package: str) -> str:

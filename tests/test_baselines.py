@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from learnkit import models
 from learnkit.baselines.features import sample, tap_of
+from learnkit.baselines.head_start import start_head
 from learnkit.baselines.neighbours import close_distance, nearest, scale_of, vote
-from learnkit.baselines.probe import fit_probe
+from learnkit.baselines.probe import Probe, fit_probe
 from learnkit.baselines.result import Baseline, Baselines
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
@@ -439,11 +440,49 @@ def test_a_head_of_another_width_is_refused() -> None:
     data = DataBunch.from_arrays(torch.zeros(20, 10), [0, 3] * 10, batch_size=4)
     learn.data = data
     with pytest.raises(ModelError) as error:
-        learn.baselines(init_head=True)
+        learn.baselines()
+    assert str(error.value) == (
+        "baselines needs a score for each of the 4 classes, (N, 4); the model's predictions have "
+        "shape (16, 3). Give the last layer as many outputs as there are classes."
+    )
+    probe = Probe(torch.zeros(4, 10), torch.zeros(4), 1.0)
+    with pytest.raises(ModelError) as error:
+        start_head(nn.Linear(10, 3), probe)
     assert str(error.value) == (
         "baselines(init_head=True): the probe gives 4 outputs from 10 features, but the head's "
         "linear layer gives 3 from 10."
     )
+
+
+@pytest.mark.parametrize("last", [[], [nn.Flatten(0)]], ids=["(N, 1)", "(N,)"])
+def test_one_output_is_no_score_of_two_classes(last: list[nn.Module]) -> None:
+    def loss(preds: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(preds.flatten(), targets.float())
+
+    x = torch.randn(40, 6)
+    y = (x.sum(1) > 0).long()
+    data = DataBunch.from_arrays(x, y, valid=(x[:16], y[:16]), batch_size=8)
+    learn = Learner(data, nn.Sequential(nn.Linear(6, 1), *last), loss_func=loss, device="cpu")
+    with pytest.raises(ModelError) as error:
+        learn.baselines()
+    shape = "(40,)" if last else "(40, 1)"
+    assert str(error.value) == (
+        "baselines needs a score for each of the 2 classes, (N, 2); the model's predictions have "
+        f"shape {shape}. Give the last layer as many outputs as there are classes."
+    )
+
+
+def test_a_layer_that_is_flattened_afterwards_starts_from_the_probe() -> None:
+    x = torch.randn(60, 6, generator=torch.Generator().manual_seed(0))
+    y = x @ torch.arange(6.0) + 3
+    data = DataBunch.from_arrays(x[:40], y[:40], valid=(x[40:], y[40:]), batch_size=8)
+    model = nn.Sequential(nn.Linear(6, 1), nn.Flatten(0))
+    learn = Learner(data, model, device="cpu")
+    bar = learn.baselines(init_head=True)
+    assert bar.head_started
+    after = learn.baselines()
+    assert after.model == pytest.approx(bar["linear probe"], rel=1e-4)
+    assert after.model < 0.5 < bar.model
 
 
 # --- refusals and words -------------------------------------------------------------------------

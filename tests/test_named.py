@@ -49,6 +49,12 @@ class Needy(Callback):
 def glow(preds, targets):
     return preds.softmax(1).amax(1).mean()
 
+def defaults(preds=None, targets=None):
+    return preds.softmax(1).amax(1).mean()
+
+def leaves():
+    raise SystemExit(3)
+
 def made_glow():
     from learnkit.metrics import MeanMetric
     return MeanMetric(glow, name="made")
@@ -77,12 +83,14 @@ def shine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "needy": "Needy",
         "number": "number",
         "earlystopping": "Shine",
+        "leaves": "leaves",
     }
     return install(
         "lk-shine",
         CODE,
         callbacks={name: f"lk_shine:{value}" for name, value in names.items()},
-        metrics={name: f"lk_shine:{name}" for name in ("glow", "made_glow")},
+        metrics={name: f"lk_shine:{name}" for name in ("glow", "made_glow", "defaults", "leaves")}
+        | {"renamed": "lk_shine:glow"},
         backbones={name: f"lk_shine:{name}" for name in ("tinynet", "number")},
     )
 
@@ -167,10 +175,27 @@ def test_metrics_are_named_too(shine: Path) -> None:
     assert learn.fit(1, progress=False)[0]["glow"] > 0
 
 
+def test_a_metric_function_has_its_column_from_the_plugins_name(shine: Path) -> None:
+    learn = tiny_learner(metrics=["renamed", "lk-shine:glow", "defaults"])
+    row = learn.fit(1, progress=False)[0]
+    assert row["renamed"] == row["glow"] == row["defaults"] > 0
+
+
+def test_a_plugin_that_leaves_python_is_told(shine: Path) -> None:
+    words = (
+        "leaves of lk-shine 1.0 was named by a word, which makes it without arguments, and that "
+        "failed: SystemExit: 3. Import it and pass an object of it instead."
+    )
+    for options in ({"metrics": "leaves"}, {"callbacks": "leaves"}):
+        with pytest.raises(PluginError) as caught:
+            tiny_learner(**options).fit(1, progress=False)
+        assert str(caught.value) == words
+
+
 def test_a_metric_misspelt_is_told_by_whoever_has_the_nearest_name(shine: Path) -> None:
     with pytest.raises(PluginError, match=r"There is no metric 'glwo'\. Did you mean 'glow'\?"):
         tiny_learner(metrics="glwo")
-    with pytest.raises(MetricError, match="Did you mean accuracy"):
+    with pytest.raises(MetricError, match="Did you mean 'accuracy'"):
         tiny_learner(metrics="acuracy")
     with pytest.raises(PluginError, match="There is no metric 'lk-shine:gleam'"):
         tiny_learner(metrics="lk-shine:gleam")

@@ -19,6 +19,7 @@ from learnkit.predictions import Engine
 from learnkit.randomness import IntArray, kept_generators
 from learnkit.types import BatchLoader
 
+_SHAPES: Final = (nn.Flatten, nn.Identity, nn.Unflatten)  # leave all numbers as they are
 MAX_SIDE: Final = 32  # pixels; raw photos are shrunk to that
 
 
@@ -88,7 +89,8 @@ def _split(layers: Iterable[nn.Module]) -> tuple[tuple[nn.Module, ...], nn.Linea
     layers = tuple(layers)
     free = tuple(takewhile(_is_free, layers))
     rest = layers[len(free) :]
-    only = rest[0] if len(rest) == 1 and type(rest[0]) is nn.Linear else None
+    alone = all(isinstance(module, _SHAPES) for module in rest[1:])
+    only = rest[0] if rest and type(rest[0]) is nn.Linear and alone else None
     return free, only
 
 

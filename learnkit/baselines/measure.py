@@ -34,7 +34,7 @@ class Sides:
     n_classes: int | None
     seed: int = 0
 
-    def error_of(self, preds: Tensor) -> float:
+    def score_of(self, preds: Tensor) -> float:
         """Return accuracy of class numbers (N,), or the RMSE of values like the targets."""
         y = self.valid.targets
         if self.n_classes is not None:
@@ -99,7 +99,7 @@ def measure(
         )
         raw = found(valid.features)
         answers = raw.reshape(valid.targets.shape) if sides.n_classes is None else raw.argmax(1)
-        scores.append(Baseline("linear probe", sides.error_of(answers)))
+        scores.append(Baseline("linear probe", sides.score_of(answers)))
     close = close_distance(z)
     typical = math.sqrt(2 * z.shape[1])  # between any two standardised rows
     rows = torch.nonzero(near.distances[:, 0] <= close).flatten()
@@ -119,10 +119,10 @@ def _constant(sides: Sides) -> Baseline:
     y = sides.train.targets
     if sides.n_classes is None:
         return Baseline(
-            "mean", sides.error_of(y.double().mean(0).expand(sides.valid.targets.shape))
+            "mean", sides.score_of(y.double().mean(0).expand(sides.valid.targets.shape))
         )
     majority = y.long().bincount(minlength=sides.n_classes).argmax()
-    return Baseline("majority class", sides.error_of(majority))
+    return Baseline("majority class", sides.score_of(majority))
 
 
 def _by_neighbours(sides: Sides, near: Nearest, k: int) -> Baseline:
@@ -131,7 +131,7 @@ def _by_neighbours(sides: Sides, near: Nearest, k: int) -> Baseline:
         answers = theirs.double().mean(1)
     else:
         answers = vote(theirs.long(), sides.n_classes)
-    return Baseline(f"{k} nearest neighbour{'s' if k > 1 else ''}", sides.error_of(answers))
+    return Baseline(f"{k} nearest neighbour{'s' if k > 1 else ''}", sides.score_of(answers))
 
 
 def _flat(targets: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def run_baselines(setting: Setting, *, n: int, probe: bool, init_head: bool) -> 
         name_valid=setting.valid_dl.describe,
         name_train=setting.train_dl.describe,
     )
-    answer = sides.error_of(_answers(setting, sides))
+    answer = sides.score_of(_answers(setting, sides))
     if linear is not None and found.probe is not None:
         start_head(linear, found.probe)
     return Baselines(
@@ -84,15 +84,22 @@ def _sides(setting: Setting, tap: Tap, n: int) -> Sides:
     if len(train.features) < 2:
         raise DataError("baselines needs at least 2 training samples; found 1.")
     width = train.preds.shape[1] if train.preds.ndim > 1 else 1
-    return Sides(train, valid, count_classes(train.targets, setting.classes, width), setting.seed)
+    n_classes = count_classes(train.targets, setting.classes, width)
+    if n_classes is not None and (train.preds.ndim != 2 or width < n_classes):
+        raise ModelError(
+            f"baselines needs a score for each of the {n_classes} classes, (N, {n_classes}); the "
+            f"model's predictions have shape {tuple(train.preds.shape)}. Give the last layer as "
+            "many outputs as there are classes."
+        )
+    return Sides(train, valid, n_classes, setting.seed)
 
 
 def _answers(setting: Setting, sides: Sides) -> Tensor:
     """Return the model's own answers in the form of the targets."""
     preds, targets = sides.valid.preds, sides.valid.targets
-    if sides.n_classes is not None and preds.ndim == 2:
+    if sides.n_classes is not None:
         return preds.argmax(1)
-    if sides.n_classes is None and preds.numel() == targets.numel():
+    if preds.numel() == targets.numel():
         return setting.activate(preds).reshape(targets.shape)
     raise ModelError(
         f"baselines cannot compare predictions of shape {tuple(preds.shape)} with targets of shape "

@@ -3,12 +3,11 @@
 import json
 import sys
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from learnkit.names import did_you_mean
-from learnkit.plugins import WHAT, Plugin, installed_plugins, unknown_groups
+from learnkit.plugins import WHAT, Group, Plugin, declared_twice, installed_plugins, unknown_groups
 
 COLUMNS: Final = ("group", "name", "object", "package", "version")
 NONE: Final = "no plug-ins are installed; a package adds some by the entry points"
@@ -44,13 +43,17 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def twice(plugins: Sequence[Plugin]) -> Iterator[str]:
-    """Say which names two packages have, and how to tell them apart."""
-    counts = Counter((plugin.group, plugin.name) for plugin in plugins)
-    for (group, name), count in counts.items():
-        if count > 1:
-            same = [p for p in plugins if (p.group, p.name) == (group, name)]
-            words = " or ".join(repr(f"{plugin.package}:{name}") for plugin in same)
-            yield f"{count} packages have the {WHAT[group]} {name!r}; say {words}."
+    """Say which names one package has twice, or several have, and how to tell these apart."""
+    yield from declared_twice(plugins)
+    packages: dict[tuple[Group, str], list[str]] = {}
+    for plugin in plugins:
+        having = packages.setdefault((plugin.group, plugin.name), [])
+        if plugin.package not in having:
+            having.append(plugin.package)
+    for (group, name), having in packages.items():
+        if len(having) > 1:
+            words = " or ".join(repr(f"{package}:{name}") for package in having)
+            yield f"{len(having)} packages have the {WHAT[group]} {name!r}; say {words}."
 
 
 def misspelt() -> Iterator[str]:

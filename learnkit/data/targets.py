@@ -20,10 +20,12 @@ def encode_targets(
     """Turn the targets of train (and valid) into tensors, and find the classes.
 
     Names become int64 indices into the sorted names. Whole numbers stay as they are and must run
-    from 0. Real values become float32 and have no classes.
+    from 0. Real values become float32 and have no classes. Booleans (N, K) are several labels at
+    once and stay booleans; their classes are the given names of the K labels, if any.
 
     Raises:
-        DataError: for a missing label, a negative one, or one that is not in ``classes``.
+        DataError: for a missing label, a negative one, or one that is not in ``classes``; for
+            several labels at once with another number of names.
     """
     arrays = [_array(part) for part in parts]
     for array in arrays:
@@ -31,6 +33,8 @@ def encode_targets(
     kinds = {array.dtype.kind for array in arrays}
     if kinds <= {"f"}:
         return [torch.from_numpy(array.astype(np.float32)) for array in arrays], ()
+    if kinds <= {"b"} and all(array.ndim > 1 for array in arrays):
+        return [torch.from_numpy(array.copy()) for array in arrays], _label_names(classes, arrays)
     if kinds <= {"i", "u", "b"}:
         numbers = [array.astype(np.int64) for array in arrays]
         lowest = min(int(array.min()) for array in numbers if array.size)
@@ -49,6 +53,21 @@ def encode_targets(
                     f"{did_you_mean(label, names)} Give every class in classes=."
                 )
     return [torch.from_numpy(encode(part, names)) for part in texts], names
+
+
+def _label_names(
+    classes: Sequence[object] | None, arrays: Sequence[npt.NDArray[Any]]
+) -> tuple[str, ...]:
+    if classes is None:
+        return ()
+    names = names_of_classes(classes)
+    for array in arrays:
+        if array.shape[1] != len(names):
+            raise DataError(
+                f"There are {len(names)} classes {list(names)}, but the targets, booleans of shape "
+                f"{array.shape}, have {array.shape[1]} labels each."
+            )
+    return names
 
 
 def _class_names(classes: Sequence[object] | None, highest: int) -> tuple[str, ...]:

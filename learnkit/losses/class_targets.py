@@ -28,10 +28,12 @@ def check_shapes(name: str, preds: Tensor, targets: Tensor) -> None:
             f"{name} takes logits (B, K) of K >= 2 classes; the model returned shape "
             f"{tuple(preds.shape)}. Give the last layer as many outputs as there are classes."
         )
+    as_shares = targets.shape == preds.shape  # of 0 and 1, as one-hot encoding gives them
     raise ModelError(
         f"{name} takes class numbers, int64 of shape {numbers}, or shares of classes, floats of "
         f"shape {tuple(preds.shape)}; the targets are {str(targets.dtype).removeprefix('torch.')} "
-        f"of shape {tuple(targets.shape)}. Change them in the dataset: y.long(), y.squeeze(1)."
+        f"of shape {tuple(targets.shape)}. Change them in the dataset: "
+        f"{'y.float()' if as_shares else 'y.long(), y.squeeze(1)'}."
     )
 
 

@@ -100,4 +100,4 @@ class DiceLoss:
 
 
 def _flat(area: Tensor) -> Tensor:
-    return area.reshape(*area.shape[:2], -1)
+    return area.flatten(2) if area.ndim > 2 else area.unsqueeze(2)

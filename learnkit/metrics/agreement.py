@@ -54,7 +54,10 @@ def kappa(
 ) -> ClassMetric:
     """Return Cohen's kappa (1960): the agreement beyond chance, over the most there could be.
 
-    NaN where targets and predictions all have the same one class, as in scikit-learn.
+    NaN where targets and predictions all have the same one class, as in scikit-learn. With
+    ``weights`` the distance of two classes is that of their numbers; scikit-learn leaves out
+    classes that are neither in the targets nor predicted, which moves the others together, and its
+    number then differs, unless it is called with ``labels=range(K)``.
 
     Args:
         weights: for classes with an order, how a wrong answer grows with its distance from the

@@ -47,12 +47,12 @@ class ClassMetric:
         """
         problem = problem_of(self.name, preds, targets)
         first = self._problem is None
-        if first:
+        if self._problem is None:
             self._begin(problem, preds.device)
         elif problem != self._problem:
             raise MetricError(
-                f"metric {self.name!r} began with {_words(self._problem)} and now gets "
-                f"{_words(problem)}; within a phase all batches have one kind."
+                f"metric {self.name!r} began with {self._problem.words()} and now gets "
+                f"{problem.words()}; within a phase all batches have one kind."
             )
         assert self._wrong is not None
         assert self._nan is not None
@@ -100,7 +100,7 @@ class ClassMetric:
         recipe = self._recipe
         if problem.kind not in recipe.kinds:
             raise MetricError(
-                f"{self.name} is not defined for {_words(problem)}, only for "
+                f"{self.name} is not defined for {problem.words()}, only for "
                 f"{' and '.join(recipe.kinds)} predictions."
             )
         if recipe.label is not None and (problem.n == 1 or recipe.label >= problem.n):
@@ -146,7 +146,7 @@ class ClassMetric:
         wrong, problem = int(self._wrong or 0), self._problem
         if wrong and problem is not None:
             raise MetricError(
-                f"{self.name} with {_words(problem)} takes targets from 0 to {problem.top()}, "
+                f"{self.name} with {problem.words()} takes targets from 0 to {problem.top()}, "
                 f"whole numbers; {wrong} of this phase are none. Check the dataset's targets."
             )
 
@@ -159,9 +159,3 @@ class ClassMetric:
             self._warned = True
             warnings.warn(f"{self.name} is NaN: {lacking}", UserWarning, stacklevel=3)
         return not lacking
-
-
-def _words(problem: Problem | None) -> str:
-    if problem is None or problem.kind == "binary":
-        return "one output (binary)"
-    return f"{problem.n} {'classes' if problem.kind == 'multiclass' else 'labels'} ({problem.kind})"

@@ -35,6 +35,12 @@ _MADE: Final = (
     "rmse",
 )
 _BY_NAME: Final = ("accuracy", "error_rate", "top_k", *_MADE)
+_NO_METRICS: Final = {
+    "interval": "interval is no metric but gives one's range; learn.intervals() has it for each.",
+    "per_class": "per_class gives a table, and a column of the history is one number. One class "
+    "makes a column: metrics=recall(label=1), after from learnkit.metrics import recall; all do "
+    "after the fit: per_class(*learn.get_preds(activate=False)).",
+}
 _ARGUMENTS_OF: Final = {"top_k": "5", "sk_metric": "f1_score"}
 
 
@@ -85,17 +91,26 @@ def as_metrics(metrics: object) -> list[Metric]:
 
 
 def _of_a_string(word: str) -> str:
-    bare = word.partition("(")[0].removesuffix("_score")  # scikit-learn's spelling
-    hint = nearest(bare, _BY_NAME) or "accuracy"
-    example = f"top_k({_ARGUMENTS_OF['top_k']})" if hint == "top_k" else hint
-    come_from = f" after from learnkit.metrics import {hint}" if hint in _MADE else ""
-    return (
-        f"metrics: expected {_FORMS}, found the string {word!r}. "
-        f"Did you mean {hint}? Pass it without quotes: metrics={example}{come_from}."
-    )
+    bare, call, _ = word.partition("(")
+    hint = nearest(bare.removesuffix("_score"), _BY_NAME)  # scikit-learn's spelling
+    if hint is None:
+        own = ", ".join(_BY_NAME)
+        advice = f"learnkit's own: {own}. Anything else goes in as {_FORMS}."
+    elif hint in _ARGUMENTS_OF or (call and hint in _MADE):
+        example = f"{hint}({_ARGUMENTS_OF.get(hint, '...')})"
+        advice = (
+            f"Did you mean {hint}? With arguments it goes in without quotes: metrics={example}, "
+            f"after from learnkit.metrics import {hint}."
+        )
+    else:
+        advice = f"Did you mean {hint!r}?"
+    return f"metrics: there is no metric {word!r}. {advice}"
 
 
 def _of_a_function(fn: Callable[..., Any]) -> Metric:
+    name = name_of(fn)
+    if name in _NO_METRICS and getattr(fn, "__module__", "").startswith("learnkit.metrics."):
+        raise MetricError(f"metrics: {_NO_METRICS[name]}")
     if is_factory(fn):
         made: Metric = fn()
         return made

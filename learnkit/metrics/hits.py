@@ -1,16 +1,9 @@
 """Precision, recall and their harmonic mean, of classes and of labels."""
 
-from learnkit.metrics.built import Built
 from learnkit.metrics.class_metric import ClassMetric
+from learnkit.metrics.counted import counted
 from learnkit.metrics.protocol import metric_factory
-from learnkit.metrics.recipe import (
-    Average,
-    Recipe,
-    check_average,
-    check_ignored,
-    check_threshold,
-    column,
-)
+from learnkit.metrics.recipe import Average
 from learnkit.names import checked_keywords
 
 
@@ -46,7 +39,7 @@ def f1(
         >>> f1()(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 0]))
         tensor(1., dtype=torch.float64)
     """
-    return _hits("f1", "F1Score", average, label, threshold, ignore_index, name)
+    return counted("f1", "F1Score", average, label, threshold, ignore_index, name)
 
 
 @metric_factory
@@ -63,7 +56,7 @@ def precision(
 
     Options and errors are those of `f1`.
     """
-    return _hits("precision", "Precision", average, label, threshold, ignore_index, name)
+    return counted("precision", "Precision", average, label, threshold, ignore_index, name)
 
 
 @metric_factory
@@ -80,28 +73,4 @@ def recall(
 
     Options and errors are those of `f1`.
     """
-    return _hits("recall", "Recall", average, label, threshold, ignore_index, name)
-
-
-def _hits(
-    word: str,
-    of: str,
-    average: Average,
-    label: int | None,
-    threshold: float,
-    ignore_index: int | None,
-    name: str | None,
-) -> ClassMetric:
-    check_average(word, average, label)
-    check_threshold(word, threshold)
-    check_ignored(word, ignore_index)
-    return ClassMetric(
-        Recipe(
-            name=name or column(word, average, label),
-            higher_is_better=True,
-            build=Built(word, of, {"average": average if label is None else "none"}),
-            threshold=threshold,
-            ignore_index=ignore_index,
-            label=label,
-        )
-    )
+    return counted("recall", "Recall", average, label, threshold, ignore_index, name)

@@ -1,16 +1,9 @@
 """How well predicted areas cover the true ones: Dice and intersection over union."""
 
-from learnkit.metrics.built import Built
 from learnkit.metrics.class_metric import ClassMetric
+from learnkit.metrics.counted import counted
 from learnkit.metrics.protocol import metric_factory
-from learnkit.metrics.recipe import (
-    Average,
-    Recipe,
-    check_average,
-    check_ignored,
-    check_threshold,
-    column,
-)
+from learnkit.metrics.recipe import Average
 from learnkit.names import checked_keywords
 
 
@@ -44,7 +37,7 @@ def dice(
         >>> dice()(torch.tensor([[[9.0, -9.0]]]), torch.tensor([[1, 1]]))
         tensor(0.6667, dtype=torch.float64)
     """
-    return _overlap("dice", "F1Score", average, label, threshold, ignore_index, name)
+    return counted("dice", "F1Score", average, label, threshold, ignore_index, name)
 
 
 @metric_factory
@@ -61,28 +54,4 @@ def iou(
 
     Areas are counted over all pixels of the phase. Options and errors are those of `dice`.
     """
-    return _overlap("iou", "JaccardIndex", average, label, threshold, ignore_index, name)
-
-
-def _overlap(
-    word: str,
-    of: str,
-    average: Average,
-    label: int | None,
-    threshold: float,
-    ignore_index: int | None,
-    name: str | None,
-) -> ClassMetric:
-    check_average(word, average, label)
-    check_threshold(word, threshold)
-    check_ignored(word, ignore_index)
-    return ClassMetric(
-        Recipe(
-            name=name or column(word, average, label),
-            higher_is_better=True,
-            build=Built(word, of, {"average": average if label is None else "none"}),
-            threshold=threshold,
-            ignore_index=ignore_index,
-            label=label,
-        )
-    )
+    return counted("iou", "JaccardIndex", average, label, threshold, ignore_index, name)

@@ -58,6 +58,12 @@ class Problem:
         """Return the highest label."""
         return self.n - 1 if self.kind == "multiclass" else 1
 
+    def words(self) -> str:
+        """Return words for a message: ``3 classes (multiclass)``."""
+        if self.kind == "binary":
+            return "one output (binary)"
+        return f"{self.n} {'classes' if self.kind == 'multiclass' else 'labels'} ({self.kind})"
+
     def _rows(self, dense: Tensor) -> Tensor:
         if self.kind == "binary":
             return dense.flatten()

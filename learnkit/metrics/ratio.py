@@ -7,6 +7,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from learnkit.errors import MetricError
+
 Sums: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -20,6 +22,8 @@ class RatioMetric:
         name: of the column.
         higher_is_better: the direction.
         finish: a function of the ratio, such as ``math.sqrt``.
+        wrong: ``(preds, targets)`` to how many targets are no class numbers, a Tensor () on the
+            device; where there are some, the phase's number is an error.
     """
 
     def __init__(
@@ -29,15 +33,17 @@ class RatioMetric:
         name: str,
         higher_is_better: bool,
         finish: Callable[[float], float] = float,
+        wrong: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
-        self.sums, self.finish = sums, finish
+        self.sums, self.finish, self._count_wrong = sums, finish, wrong
         self.name, self.higher_is_better = name, higher_is_better
         self._above: Tensor | None = None
         self._below: Tensor | None = None
+        self._wrong: Tensor | None = None
 
     def reset(self) -> None:
         """Forget all batches."""
-        self._above = self._below = None
+        self._above = self._below = self._wrong = None
 
     def update(self, preds: Tensor, targets: Tensor) -> None:
         """Add one batch; no transfer to the host."""
@@ -47,17 +53,37 @@ class RatioMetric:
             self._above, self._below = above.to(dtype), below.to(dtype)
         else:
             self._above, self._below = self._above + above, self._below + below
+        if self._count_wrong is not None:
+            wrong = self._count_wrong(preds, targets)
+            self._wrong = wrong if self._wrong is None else self._wrong + wrong
 
     def compute(self) -> float:
-        """Return the number over all batches since `reset`; NaN if there were none."""
+        """Return the number over all batches since `reset`; NaN if there were none.
+
+        Raises:
+            MetricError: when targets were no class numbers.
+        """
+        if self._wrong is not None and int(self._wrong):
+            raise MetricError(
+                f"{self.name} takes targets that are class numbers, from 0 to the number of the "
+                f"model's outputs - 1; {int(self._wrong)} of this phase are none. Check the "
+                "dataset's targets."
+            )
         if self._above is None or self._below is None or not self._below:
             return math.nan
         return self.finish(float(self._above / self._below))
 
     def __call__(self, preds: Tensor, targets: Tensor) -> Tensor:
         """Return the number of one batch alone, float64 ()."""
-        above, below = self.sums(preds, targets)
-        return torch.tensor(self.finish(float(above / below)), dtype=torch.float64)
+        alone = type(self)(
+            self.sums,
+            name=self.name,
+            higher_is_better=self.higher_is_better,
+            finish=self.finish,
+            wrong=self._count_wrong,
+        )
+        alone.update(preds, targets)
+        return torch.tensor(alone.compute(), dtype=torch.float64)
 
     def __repr__(self) -> str:
         return f"RatioMetric({self.name})"

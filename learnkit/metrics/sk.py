@@ -38,8 +38,10 @@ def sk_metric(
         function: such as ``f1_score``.
         needs: ``labels``, what raw predictions decide on (the highest of K classes, else a
             probability above 0.5); ``probabilities``, (N, K), or (N,) of class 1 where there are
-            two classes or one output; ``scores``, raw predictions as they are. By default labels,
-            or probabilities where the function's second argument is ``y_score`` or ``y_proba``.
+            two classes or one output; ``scores``, raw predictions as they are. By default
+            probabilities where the function's second argument is ``y_score`` or ``y_proba``; else
+            scores where there is one output and the targets of the phase are floats other than 0
+            and 1, as those of real values are; else labels.
         name: of the column; the function's own by default.
         higher_is_better: by default scikit-learn's rule for names: True for ``..._score``, False
             for ``..._error``, ``..._loss`` and ``..._deviance``, open for others.
@@ -58,10 +60,9 @@ def sk_metric(
             f"sk_metric takes a function (y_true, y_pred) of scikit-learn; got {function!r}."
         )
     arguments = _arguments(function, options)
-    if needs is None:
-        scored = len(arguments) > 1 and arguments[1] in _SCORED
-        needs = "probabilities" if scored else "labels"
-    if needs not in _NEEDS:
+    if needs is None and len(arguments) > 1 and arguments[1] in _SCORED:
+        needs = "probabilities"
+    if needs is not None and needs not in _NEEDS:
         raise MetricError(
             f"sk_metric(needs=...) takes {', '.join(_NEEDS)}; got {needs!r}."
             f"{did_you_mean(str(needs), _NEEDS)}"
@@ -79,7 +80,7 @@ class SkMetric:
         self,
         function: Callable[..., Any],
         options: Mapping[str, Any],
-        needs: Needs,
+        needs: Needs | None,
         name: str,
         higher_is_better: bool | None,
     ) -> None:
@@ -90,6 +91,8 @@ class SkMetric:
 
     def reset(self) -> None:
         """Forget all batches."""
+        self._problem: Problem | None = None
+        self._nan = False  # whether a prediction is NaN, of which no label tells
         self._preds: list[Tensor] = []
         self._targets: list[Tensor] = []
 
@@ -98,29 +101,35 @@ class SkMetric:
 
         Raises:
             MetricError: when labels or probabilities are asked for, and predictions and targets do
-                not belong together; see `problem_of`.
+                not belong together, see `problem_of`, or a target is no label; or when batches of
+                one phase are of several kinds.
         """
         # numpy has no bfloat16, and scikit-learn wants rows that sum to 1 more closely than float32
         seen, given = preds.detach().cpu().double(), targets.detach().cpu()
+        self._nan |= bool(seen.isnan().any())
         if self._needs != "scores":
             problem = problem_of(self.name, seen, given)
-            seen, given = self._seen(problem, seen), problem.targets(given)
-            given = given.long() if problem.kind != "multiclass" else given
+            self._check_same(problem)
+            given = problem.targets(given)
+            if self._needs is None and problem.kind == "binary" and given.is_floating_point():
+                seen = seen.flatten()  # values, or labels of 0 and 1: the whole phase tells
+            else:
+                seen, given = self._seen(problem, seen), self._labels(problem, given)
         self._preds.append(seen)
         self._targets.append(given)
 
     def compute(self) -> float:
         """Return the function's number over all batches since `reset`; NaN if there were none.
 
-        NaN too, with one warning in scikit-learn's words, where it cannot be computed, as when the
-        phase lacks a class: an error would lose the fit.
+        NaN also where a prediction is, and, with one warning in scikit-learn's words, where it
+        cannot be computed, as when the phase lacks a class: an error would lose the fit.
 
         Raises:
             MetricError: when the function gives several numbers.
         """
-        if not self._targets:
+        if not self._targets or self._nan:
             return math.nan
-        true, seen = torch.cat(self._targets).numpy(), torch.cat(self._preds).numpy()
+        true, seen = (tensor.numpy() for tensor in self._gathered())
         try:
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
@@ -142,8 +151,36 @@ class SkMetric:
     def __repr__(self) -> str:
         return f"SkMetric({self.name})"
 
+    def _check_same(self, problem: Problem) -> None:
+        if self._problem is None:
+            self._problem = problem
+        elif problem != self._problem:
+            raise MetricError(
+                f"metric {self.name!r} began with {self._problem.words()} and now gets "
+                f"{problem.words()}; within a phase all batches have one kind."
+            )
+
+    def _labels(self, problem: Problem, given: Tensor) -> Tensor:
+        labels = given.long()
+        wrong = int(((labels != given) | (labels < 0) | (labels > problem.top())).sum())
+        if wrong:
+            raise MetricError(
+                f"{self.name} with {problem.words()} takes targets from 0 to {problem.top()}, "
+                f"whole numbers; {wrong} of this batch are none. Check the dataset's targets, or "
+                'give it predictions as they are: sk_metric(..., needs="scores").'
+            )
+        return labels
+
+    def _gathered(self) -> tuple[Tensor, Tensor]:
+        """Return the phase's targets, and what the function sees."""
+        true, seen = torch.cat(self._targets), torch.cat(self._preds)
+        either = self._needs is None and true.is_floating_point()  # see `update`
+        if either and self._problem is not None and bool(((true == 0) | (true == 1)).all()):
+            return true.long(), self._problem.labels(seen)
+        return true, seen
+
     def _seen(self, problem: Problem, preds: Tensor) -> Tensor:
-        if self._needs == "labels":
+        if self._needs != "probabilities":
             return problem.labels(preds)
         probabilities = problem.probabilities(preds)
         two = problem.kind == "multiclass" and problem.n == 2

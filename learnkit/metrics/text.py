@@ -26,14 +26,17 @@ def perplexity(*, ignore_index: int = -100, name: str | None = None) -> RatioMet
         name: of the column.
 
     Raises:
-        MetricError: later, for shapes that do not fit.
+        MetricError: later, for shapes that do not fit, and for class numbers out of range.
 
     Example:
         >>> perplexity()(torch.zeros(1, 8), torch.tensor([3]))
         tensor(8.0000, dtype=torch.float64)
     """
     sums = functools.partial(_surprise, ignore_index=ignore_index)
-    return RatioMetric(sums, name=name or "perplexity", higher_is_better=False, finish=_exp)
+    wrong = functools.partial(_out_of_range, ignore_index=ignore_index)
+    return RatioMetric(
+        sums, name=name or "perplexity", higher_is_better=False, finish=_exp, wrong=wrong
+    )
 
 
 def _surprise(preds: Tensor, targets: Tensor, *, ignore_index: int) -> tuple[Tensor, Tensor]:
@@ -46,9 +49,17 @@ def _surprise(preds: Tensor, targets: Tensor, *, ignore_index: int) -> tuple[Ten
         )
     # float64: a sum over 100 million tokens would lose small terms
     full = preds.float() if preds.device.type == "mps" else preds.double()
-    targets = targets.long()
+    targets = targets.long().masked_fill(~_within(preds, targets), ignore_index)
     lost = F.cross_entropy(full, targets, reduction="sum", ignore_index=ignore_index)
     return lost, (targets != ignore_index).sum().to(lost.dtype)
+
+
+def _out_of_range(preds: Tensor, targets: Tensor, *, ignore_index: int) -> Tensor:
+    return (~_within(preds, targets) & (targets.long() != ignore_index)).sum()
+
+
+def _within(preds: Tensor, targets: Tensor) -> Tensor:
+    return (targets >= 0) & (targets < preds.shape[1])
 
 
 def _exp(mean: float) -> float:

@@ -45,7 +45,8 @@ def soup(
         score: weights by name to a number; called once for each checkpoint, and once for each that
             is tried. NaN never goes in.
         higher_is_better: whether a higher score is better.
-        like: names and shapes that all must have; those of the first checkpoint by default.
+        like: names and shapes that all must have, with floats where it has some; those of the
+            first checkpoint by default.
 
     Raises:
         CheckpointError: for a checkpoint that is missing, damaged or of another architecture,
@@ -119,6 +120,9 @@ def _misfits(state: StateDict, like: Mapping[str, Tensor]) -> Iterator[str]:
         elif state[name].shape != value.shape:
             shapes = tuple(state[name].shape), tuple(value.shape)
             yield f"its tensor {name} has shape {shapes[0]}, expected {shapes[1]}"
+        elif _averages(state[name]) != _averages(value):
+            kinds = (str(t.dtype).removeprefix("torch.") for t in (state[name], value))
+            yield "its tensor {} is {}, expected {}".format(name, *kinds)
     yield from (
         f"it has the tensor {name}, which is not expected" for name in sorted(state.keys() - like)
     )

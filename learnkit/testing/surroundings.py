@@ -1,24 +1,40 @@
 """What a fit must leave as it was, however it ended: modes, hooks, flags, attributes, torch itself.
 
-Weights, buffers and the optimizer's numbers are not in it: training changes them.
+Weights, buffers and the optimizer's state are not in it: training changes them. Nor is what each
+fit sets anew: learning rates, momentum and weight decay.
 """
 
+import random
 import signal
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import nn
 
 from learnkit.learner import Learner
 
 Kept: TypeAlias = Literal[
-    "attribute", "hooks", "learner", "mode", "module", "requires_grad", "tensor", "torch"
+    "attribute",
+    "generator",
+    "hooks",
+    "learner",
+    "mode",
+    "module",
+    "optimizer",
+    "requires_grad",
+    "tensor",
+    "torch",
 ]
 Surroundings: TypeAlias = dict[tuple[Kept, str], Any]
 
 _PLAIN: Final = (bool, int, float, str, type(None))
+# keys of groups that every fit sets anew, and leaves as its schedule ends
+_SCHEDULED: Final = frozenset({"betas", "initial_lr", "lr", "momentum", "weight_decay"})
 
 
 def surroundings(learn: Learner) -> Surroundings:
@@ -38,7 +54,8 @@ def surroundings(learn: Learner) -> Surroundings:
     for kind in ("pre", "post"):
         hooks = getattr(learn.optimizer, f"_optimizer_step_{kind}_hooks", ())
         found["hooks", f"optimizer {kind}-step"] = len(hooks)
-    return found | dict(_of_learner(learn)) | dict(_of_process())
+    parts = (_of_optimizer(learn), _of_learner(learn), _of_process(), _of_generators())
+    return found | dict(chain.from_iterable(parts))
 
 
 def changed(before: Surroundings, after: Surroundings, *, but: Collection[Kept]) -> str | None:
@@ -70,6 +87,15 @@ def _of_module(name: str, module: nn.Module) -> Iterator[tuple[tuple[Kept, str],
             yield ("attribute", f"{name}.{key}"), type(value).__qualname__
 
 
+def _of_optimizer(learn: Learner) -> Iterator[tuple[tuple[Kept, str], Any]]:
+    for number, group in enumerate(learn.optimizer.param_groups):
+        yield ("optimizer", f"group {number}, its keys"), sorted(set(group) - _SCHEDULED)
+        yield ("optimizer", f"group {number}, its parameters"), len(group["params"])
+        for key, value in group.items():
+            if key not in _SCHEDULED and isinstance(value, _PLAIN):
+                yield ("optimizer", f"group {number}, {key}"), value
+
+
 def _of_learner(learn: Learner) -> Iterator[tuple[tuple[Kept, str], Any]]:
     """Parts that a callback might take the place of; told apart by their identity."""
     parts = {
@@ -93,6 +119,29 @@ def _of_process() -> Iterator[tuple[tuple[Kept, str], Any]]:
     yield ("torch", "deterministic algorithms"), torch.are_deterministic_algorithms_enabled()
     yield ("torch", "anomaly detection"), torch.is_anomaly_enabled()
     yield ("torch", "threads"), torch.get_num_threads()
-    yield ("torch", "random state"), hash(bytes(torch.get_rng_state().tolist()))
+    yield ("torch", "float32 matmul precision"), _told(torch.get_float32_matmul_precision)
+    for flag in ("allow_tf32", "benchmark", "deterministic", "enabled"):
+        yield ("torch", f"cudnn.{flag}"), _told(partial(getattr, torch.backends.cudnn, flag))
     if threading.current_thread() is threading.main_thread():
         yield ("torch", "handler of Ctrl-C"), repr(signal.getsignal(signal.SIGINT))
+
+
+def _told(read: Callable[[], object]) -> object:
+    """Return a flag; torch raises where its older and its newer settings were both used."""
+    try:
+        return read()
+    except RuntimeError:
+        return "set in parts"
+
+
+def _of_generators() -> Iterator[tuple[tuple[Kept, str], Any]]:
+    """Tell the states of the global ones apart; their numbers would fill pages."""
+    numpys: Any = np.random.get_state(legacy=False)
+    kept = numpys["state"]["pos"], numpys["has_gauss"], numpys["gauss"]
+    states: dict[str, object] = {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy.random": (numpys["state"]["key"].tobytes(), *kept),
+        "random": random.getstate(),
+    }
+    for name, state in states.items():
+        yield ("generator", name), f"{hash(state) & 0xFFFFFFFF:08x}"

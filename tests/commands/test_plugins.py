@@ -79,3 +79,21 @@ def test_what_is_wrong_is_a_warning_of_its_own(
         "warning: lk-two declares the entry points 'learnkit.callback', which learnkit does not "
         "read. Did you mean 'learnkit.callbacks'?",
     ]
+
+
+def test_a_package_that_has_a_name_twice_is_told_apart_from_two_packages(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("lk-one", callbacks={"shine": "lk_one:x", "shine ": "lk_one:y"})
+    assert main(["plugins"]) == 0
+    twice = (
+        "lk-one 1.0 declares the callback 'shine' twice, as lk_one:x and lk_one:y. Install another "
+        "version of it."
+    )
+    assert capsys.readouterr().err.splitlines() == [f"warning: {twice}"]
+    install("lk-two", callbacks={"shine": "lk_two:x"})
+    assert main(["plugins"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: {twice}",
+        "warning: 2 packages have the callback 'shine'; say 'lk-one:shine' or 'lk-two:shine'.",
+    ]

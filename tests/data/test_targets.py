@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
+from learnkit.data.bunch import DataBunch
 from learnkit.data.targets import encode_targets, known_classes, known_targets
 from learnkit.errors import DataError
+from learnkit.learner import Learner
+from learnkit.metrics import multilabel_accuracy
 
 
 def message_of(*args):
@@ -61,3 +65,32 @@ def test_a_dataset_tells_its_classes_and_targets_if_it_has_them():
     assert known_targets(Subset(dataset, [2, 0])) == [7, 5]
     dataset.classes = ["a", "b"]
     assert known_classes(Subset(dataset, [0])) == ["a", "b"]
+
+
+def test_booleans_in_rows_are_several_labels_at_once():
+    rows = np.array([[True, False, True], [False, False, True]])
+    (train, valid), classes = encode_targets([rows, torch.from_numpy(rows[:1])], None)
+    assert train.dtype == valid.dtype == torch.bool
+    assert train.tolist() == rows.tolist()
+    assert classes == ()
+    assert encode_targets([rows], ["a", "b", "c"])[1] == ("a", "b", "c")
+    assert message_of([rows], ["a", "b"]) == (
+        "There are 2 classes ['a', 'b'], but the targets, booleans of shape (2, 3), have 3 labels "
+        "each."
+    )
+    (y,), classes = encode_targets([np.array([True, False])], None)
+    assert (y.dtype, y.tolist(), classes) == (torch.int64, [1, 0], ("0", "1"))
+
+
+def test_boolean_arrays_train_as_the_dataset_of_the_same_samples_does():
+    x = torch.randn(24, 4, generator=torch.Generator().manual_seed(0))
+    arrays = DataBunch.from_arrays(x[:16], x[:16] > 0, valid=(x[16:], x[16:] > 0), batch_size=4)
+    sets = [TensorDataset(part, part > 0) for part in (x[:16], x[16:])]
+    dataset = DataBunch.from_dataset(sets[0], valid_ds=sets[1], batch_size=4)
+    rows = []
+    for data in (arrays, dataset):
+        torch.manual_seed(0)
+        learn = Learner(data, nn.Linear(4, 4), metrics=multilabel_accuracy, device="cpu")
+        rows.append(learn.fit(2, 0.1, progress=False)[-1])
+    assert rows[0]["valid_loss"] == rows[1]["valid_loss"] < 0.7
+    assert rows[0]["multilabel_accuracy"] == rows[1]["multilabel_accuracy"]

@@ -201,8 +201,8 @@ def test_targets_that_are_no_classes_are_shown(
             call(torch.zeros(6, 3), targets)
         assert str(caught.value) == (
             f"{name} takes class numbers, int64 of shape (6,), or shares of classes, floats of "
-            f"shape (6, 3); the targets are {found}. Change them in the dataset: y.long(), "
-            "y.squeeze(1)."
+            f"shape (6, 3); the targets are {found}. Change them in the dataset: "
+            + ("y.float()." if targets.shape == (6, 3) else "y.long(), y.squeeze(1).")
         )
 
 
@@ -247,6 +247,15 @@ def test_check_lets_pass_what_is_right() -> None:
     LabelSmoothing().check(torch.zeros(2, 3), torch.tensor([-100, 0]))
     LabelSmoothing().check(torch.zeros(1, 3), torch.tensor([-100]))
     DiceLoss(activation="sigmoid").check(torch.zeros(1, 1, 2), torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("loss", [*ALL, DiceLoss(activation="sigmoid")])
+def test_of_an_empty_batch_every_loss_is_nan(loss: Any) -> None:
+    targets = torch.zeros(0, 3) if loss.activation == "sigmoid" else torch.zeros(0).long()
+    for preds in (torch.zeros(0, 3), torch.zeros(0, 3, 4, 5)):
+        extra = preds.shape[2:]
+        empty = torch.zeros(*targets.shape, *extra, dtype=targets.dtype)
+        assert loss(preds, empty).isnan()
 
 
 def test_masks_of_other_shapes_or_values_are_shown() -> None:

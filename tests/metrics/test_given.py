@@ -64,21 +64,55 @@ def test_an_object_with_the_protocols_methods_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        ("acuracy", "Did you mean accuracy? Pass it without quotes: metrics=accuracy."),
-        ("errorrate", "Did you mean error_rate? Pass it without quotes: metrics=error_rate."),
-        ("top_k(3)", "Did you mean top_k? Pass it without quotes: metrics=top_k(5)."),
+        ("acuracy", "Did you mean 'accuracy'?"),
+        ("errorrate", "Did you mean 'error_rate'?"),
+        ("f1_score", "Did you mean 'f1'?"),
         (
-            "f1_score",
-            "Did you mean f1? Pass it without quotes: metrics=f1 after from learnkit.metrics "
-            "import f1.",
+            "top_k(3)",
+            "Did you mean top_k? With arguments it goes in without quotes: metrics=top_k(5), after "
+            "from learnkit.metrics import top_k.",
         ),
-        ("xyzzy", "Did you mean accuracy? Pass it without quotes: metrics=accuracy."),
+        (
+            "recall(label=1)",
+            "Did you mean recall? With arguments it goes in without quotes: metrics=recall(...), "
+            "after from learnkit.metrics import recall.",
+        ),
+        *(
+            (
+                word,
+                "learnkit's own: accuracy, error_rate, top_k, auroc, average_precision, "
+                "calibration_error, dice, f1, iou, kappa, mae, mcc, mse, multilabel_accuracy, "
+                f"perplexity, precision, r2, recall, rmse. Anything else goes in as {FORMS}.",
+            )
+            for word in ("xyzzy", "roc_auc_score", "sk_metric", "interval", "per_class")
+        ),
     ],
 )
 def test_a_string_is_no_metric_and_the_nearest_function_is_named(given: str, hint: str) -> None:
     with pytest.raises(MetricError) as caught:
         as_metrics(given)
-    assert str(caught.value) == f"metrics: expected {FORMS}, found the string {given!r}. {hint}"
+    assert str(caught.value) == f"metrics: there is no metric {given!r}. {hint}"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            metrics.per_class,
+            "per_class gives a table, and a column of the history is one number. One class makes a "
+            "column: metrics=recall(label=1), after from learnkit.metrics import recall; all do "
+            "after the fit: per_class(*learn.get_preds(activate=False)).",
+        ),
+        (
+            metrics.interval,
+            "interval is no metric but gives one's range; learn.intervals() has it for each.",
+        ),
+    ],
+)
+def test_a_function_beside_the_metrics_is_refused_at_once(given: object, words: str) -> None:
+    with pytest.raises(MetricError) as caught:
+        as_metrics(given)
+    assert str(caught.value) == f"metrics: {words}"
 
 
 def test_a_class_is_to_be_made_an_object() -> None:

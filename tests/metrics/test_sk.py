@@ -9,8 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from torch import nn
 
+from learnkit.data.bunch import DataBunch
 from learnkit.errors import MetricError
+from learnkit.learner import Learner
 from learnkit.metrics import sk_metric
 
 WHERE = ", after from learnkit.metrics import sk_metric."
@@ -153,3 +156,91 @@ def test_what_does_not_fit_is_said_at_once(make: Any, words: str) -> None:
     with pytest.raises(MetricError) as caught:
         make()
     assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 1)])
+@pytest.mark.parametrize("function", [sk.mean_absolute_error, sk.r2_score, sk.max_error])
+def test_of_real_values_it_is_scikit_learns_number(
+    over: Any, function: Any, shape: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    preds, targets = torch.randn(shape) * 3, torch.randn(shape) * 3
+    targets[:5] = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0]).reshape(-1, *shape[1:])
+    expected = function(targets.double(), preds.double())
+    for sizes in ([], [5, 7], [1] * 39):
+        assert over(sk_metric(function), preds, targets, sizes) == pytest.approx(expected)
+
+
+def test_a_regression_learners_column_is_scikit_learns_number() -> None:
+    x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    y = x @ torch.arange(4.0) * 3
+    data = DataBunch.from_arrays(x[:40], y[:40], valid=(x[40:], y[40:]), batch_size=8)
+    model = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
+    metrics = [sk_metric(sk.mean_absolute_error), sk_metric(sk.r2_score)]
+    row = Learner(data, model, metrics=metrics, device="cpu").fit(2, progress=False)[-1]
+    with torch.no_grad():
+        preds = model(x[40:])
+    assert row["mean_absolute_error"] == pytest.approx(
+        sk.mean_absolute_error(y[40:], preds), rel=1e-4
+    )
+    assert row["r2_score"] == pytest.approx(sk.r2_score(y[40:], preds), rel=1e-4)
+
+
+def test_one_output_with_float_targets_of_0_and_1_decides(over: Any) -> None:
+    preds, targets = torch.tensor([2.0, -3.0, 0.5, -9.0]), torch.tensor([1.0, 0.0, 0.0, 0.0])
+    assert over(sk_metric(sk.mean_absolute_error), preds, targets, [2]) == 0.25
+
+
+INSTEAD = (
+    "Check the dataset's targets, or give it predictions as they are: "
+    'sk_metric(..., needs="scores").'
+)
+
+
+@pytest.mark.parametrize(
+    ("targets", "width", "options", "words"),
+    [
+        (torch.tensor([0, 1, 9, -1]), 3, {}, "3 classes (multiclass) takes targets from 0 to 2"),
+        (torch.full((4, 3), 0.5), 3, {}, "3 labels (multilabel) takes targets from 0 to 1"),
+        (torch.tensor([0, 1, 7, 2]), 1, {}, "one output (binary) takes targets from 0 to 1"),
+        (
+            torch.tensor([0.0, 1.0, 2.5, -1.0]),
+            1,
+            {"needs": "labels"},
+            "one output (binary) takes targets from 0 to 1",
+        ),
+    ],
+)
+def test_targets_that_are_no_labels_are_refused(
+    targets: torch.Tensor, width: int, options: Any, words: str
+) -> None:
+    metric = sk_metric(sk.f1_score, average="macro", **options)
+    with pytest.raises(MetricError) as caught:
+        metric.update(torch.zeros(4, width), targets)
+    n = 12 if targets.ndim > 1 else 2
+    assert str(caught.value) == (
+        f"f1_score with {words}, whole numbers; {n} of this batch are none. {INSTEAD}"
+    )
+
+
+def test_batches_of_two_kinds_are_refused() -> None:
+    metric = sk_metric(sk.f1_score)
+    metric.update(torch.zeros(2, 3), torch.tensor([0, 1]))
+    with pytest.raises(MetricError) as caught:
+        metric.update(torch.zeros(2, 5), torch.tensor([0, 1]))
+    assert str(caught.value) == (
+        "metric 'f1_score' began with 3 classes (multiclass) and now gets 5 classes (multiclass); "
+        "within a phase all batches have one kind."
+    )
+
+
+@pytest.mark.parametrize("needs", ["labels", "probabilities", "scores"])
+def test_a_nan_among_predictions_makes_it_nan(over: Any, needs: Any) -> None:
+    preds, targets = samples(12, 0)
+    preds[7, 1] = math.nan
+    function = sk.f1_score if needs == "labels" else sk.log_loss
+    options = {"average": "macro"} if needs == "labels" else {}
+    metric = sk_metric(function, needs=needs, **options)
+    assert math.isnan(over(metric, preds, targets, [4, 4]))
+    preds[7, 1] = 0.0
+    assert not math.isnan(over(sk_metric(sk.accuracy_score), preds, targets, [4, 4]))

@@ -49,3 +49,23 @@ def test_classes_that_come_last_are_told_to_move() -> None:
         "integer dtype; found preds (2, 7, 5) and targets (2, 7) int64. Where classes come last, "
         "let the model end with logits.movedim(-1, 1)."
     )
+
+
+@pytest.mark.parametrize("wrong", [5, -1])
+def test_class_numbers_beyond_the_outputs_are_an_error(wrong: int) -> None:
+    metric = perplexity()
+    metric.update(torch.zeros(2, 5), torch.tensor([0, -100]))
+    metric.update(torch.zeros(2, 5), torch.tensor([wrong, 4]))
+    words = (
+        "perplexity takes targets that are class numbers, from 0 to the number of the model's "
+        "outputs - 1; 1 of this phase are none. Check the dataset's targets."
+    )
+    with pytest.raises(MetricError) as caught:
+        metric.compute()
+    assert str(caught.value) == words
+    with pytest.raises(MetricError) as caught:
+        metric(torch.zeros(1, 5), torch.tensor([wrong]))
+    assert str(caught.value) == words
+    metric.reset()
+    metric.update(torch.zeros(1, 5), torch.tensor([0]))
+    assert metric.compute() == pytest.approx(5)

@@ -15,8 +15,9 @@ from learnkit.data.bunch import DataBunch
 from learnkit.errors import CheckpointError, MonitorError
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
-from learnkit.models.saved import read_saved, saved_weights
+from learnkit.models import saved
 from learnkit.models.greedy_soup import soup
+from learnkit.models.saved import read_saved, saved_weights
 from learnkit.models.weights import StateDict
 
 pytestmark = pytest.mark.usefixtures("no_checks", "no_flushing")
@@ -166,6 +167,14 @@ def test_the_result_prints_as_a_table_and_is_escaped(tmp_path: Path) -> None:
             {"w": torch.zeros(1), "steps": torch.tensor(0), "v": torch.zeros(1)},
             "it has the tensor v, which is not expected",
         ),
+        (
+            {"w": torch.zeros(1, dtype=torch.int64), "steps": torch.tensor(0)},
+            "its tensor w is int64, expected float32",
+        ),
+        (
+            {"w": torch.zeros(1), "steps": torch.tensor(0.0)},
+            "its tensor steps is float32, expected int64",
+        ),
     ],
 )
 def test_another_architecture_names_file_and_tensor(
@@ -180,6 +189,14 @@ def test_another_architecture_names_file_and_tensor(
         f"{other} cannot go into this soup: {problem}. A soup takes weights of one architecture "
         "with the same classes."
     )
+
+
+def test_floats_of_other_widths_go_together(tmp_path: Path) -> None:
+    paths = written(tmp_path, a=1.0)
+    half = tmp_path / "half.safetensors"
+    save_file({"w": torch.tensor([3.0]).bfloat16(), "steps": torch.tensor(9)}, half)
+    found = soup([paths["a"], half], score=near(2.0))
+    assert found.weights["w"].tolist() == [2.0]
 
 
 def test_paths_that_hold_no_weights_are_named(tmp_path: Path) -> None:
@@ -280,9 +297,37 @@ def test_a_changed_byte_is_noticed(trained: Any, tmp_path: Path, name: str) -> N
         f"{file} cannot be used: its SHA-256 is not the one in the card, so it is damaged or "
         "another file."
     )
-    (tmp_path / name / ("snapshot.json" if name == "saved" else "model.json")).write_text("{}")
-    with pytest.raises(CheckpointError, match=r"json beside it is damaged \(KeyError\)"):
+    json, why = (
+        ("snapshot.json", 'it has no object "files"')
+        if name == "saved"
+        else ("model.json", "it has no 'sha256'")
+    )
+    (tmp_path / name / json).write_text("{}")
+    with pytest.raises(CheckpointError) as error:
         trained.soup(name)
+    assert str(error.value) == f"{file} cannot be used: {json} beside it is damaged: {why}."
+
+
+def test_of_a_snapshot_only_the_sums_are_built(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.save("saved")
+    place = tmp_path / "saved"
+    text = (place / "snapshot.json").read_text()
+    sums = text[text.index('"files"') : text.index("}") + 1]
+    deep = "[" * 50_000 + "NaN" + "]" * 50_000
+    (place / "snapshot.json").write_text(f'{{"x": "files", "y": [{{"files": 1}}, {deep}], {sums}}}')
+    torch.testing.assert_close(read_saved(place), weights_of(trained), rtol=0, atol=0)
+    monkeypatch.setattr(saved, "_MAX_TOKENS", 1_000)
+    with pytest.raises(CheckpointError) as error:
+        read_saved(place)
+    assert str(error.value) == (
+        f"{place / 'model.safetensors'} cannot be used: snapshot.json beside it is damaged: its "
+        'first 1,000 strings and brackets have no "files".'
+    )
+    monkeypatch.setattr(saved, "_MAX_SNAPSHOT", 1_000)
+    with pytest.raises(CheckpointError, match=r"it has [0-9,]+ bytes, more than 1,000"):
+        read_saved(place)
 
 
 @pytest.mark.parametrize("monitor", ["valid_loss", "accuracy"])

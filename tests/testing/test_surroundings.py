@@ -1,8 +1,10 @@
 """What a fit must leave as it was: each kind is seen, and named."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -51,8 +53,37 @@ CHANGES: dict[str, tuple[Callable[[Learner], Any], str]] = {
         lambda learn: learn.model[0].double(),  # type: ignore[index,operator]
         "tensor of 0.0.weight was ((6, 4), 'torch.float32') and is ((6, 4), 'torch.float64')",
     ),
-    "random state": (lambda learn: torch.rand(3), "torch of random state was "),
+    "torch's generator": (lambda learn: torch.rand(3), "generator of torch was "),
+    "numpy's": (lambda learn: np.random.rand(), "generator of numpy.random was "),
+    "Python's": (lambda learn: random.random(), "generator of random was "),
+    "a group's constant": (
+        lambda learn: learn.optimizer.param_groups[0].update(eps=0.5),
+        "optimizer of group 0, eps was 1e-05 and is 0.5",
+    ),
+    "a group's key": (
+        lambda learn: learn.optimizer.param_groups[0].update(mine=1),
+        "optimizer of group 0, its keys was ",
+    ),
+    "matmul": (
+        lambda learn: torch.set_float32_matmul_precision("medium"),
+        "torch of float32 matmul precision was 'highest' and is 'medium'",
+    ),
+    "cudnn": (
+        lambda learn: setattr(torch.backends.cudnn, "benchmark", True),
+        "torch of cudnn.benchmark was False and is True",
+    ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _flags() -> Iterator[None]:
+    precision, benchmark = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    states = np.random.get_state(), random.getstate()
+    yield
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.benchmark = benchmark
+    np.random.set_state(states[0])
+    random.setstate(states[1])
 
 
 @pytest.mark.parametrize("name", CHANGES)
