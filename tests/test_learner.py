@@ -591,8 +591,7 @@ METRIC_FORMS = "a function (preds, targets) -> Tensor, a Metric or a torchmetric
         (
             {"metrics": "acuracy"},
             MetricError,
-            f"metrics: expected {METRIC_FORMS}, found the string 'acuracy'. "
-            "Did you mean accuracy? Pass it without quotes: metrics=accuracy.",
+            "metrics: there is no metric 'acuracy'. Did you mean 'accuracy'?",
         ),
         (
             {"loss_func": nn.CrossEntropyLoss},
