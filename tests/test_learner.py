@@ -549,7 +549,6 @@ def told(error: type[BaseException], call: Callable[[], object]) -> str:
 
 
 X, Y = make_arrays(8)
-METRIC_FORMS = "a function (preds, targets) -> Tensor, a Metric or a torchmetrics object"
 
 
 @pytest.mark.parametrize(
