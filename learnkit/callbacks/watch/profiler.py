@@ -1,5 +1,6 @@
 """Trace some steps of a fit with torch's profiler."""
 
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,10 @@ class Profiler(Callback):
         if torch.cuda.is_available():
             kinds.append(ProfilerActivity.CUDA)
         self._running = profile(activities=kinds, profile_memory=self.memory, record_shapes=True)
-        self._running.__enter__()
+        with warnings.catch_warnings():
+            # some releases of torch tell of cycles, of which there is one here
+            warnings.filterwarnings("ignore", message=".*Profiler clears events")
+            self._running.__enter__()
 
     def _finish(self) -> None:
         """End the trace and write it; of a fit that ends early, what there is."""
