@@ -15,41 +15,26 @@ from typing import Any, Final
 import torch
 
 from learnkit.bounded_json import parse_json
-from learnkit.data.geometry import RESIZE_METHODS, Resize
+from learnkit.data.inputs import INPUT_KINDS, Inputs, inputs_from
 from learnkit.errors import ExportError
 from learnkit.json_fields import Fields
 from learnkit.losses import ACTIVATIONS
+from learnkit.tasks import Classification, Regression, Task
+from learnkit.tasks.no_loss import NoLoss
+from learnkit.tasks.reading import TASK_KINDS, task_from
 from learnkit.version import __version__
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+OLDER: Final = 1  # of photos or tensors to classes or values
 KIND: Final = "learnkit model"
 CHANGED: Final = (
     "It was not written by learnkit, or was changed: get the export again from where it was made."
 )
-MAX_BYTES: Final = 4 << 20
+MAX_BYTES: Final = 4 << 20  # a vocabulary of 100,000 words takes a quarter
 MAX_CLASSES: Final = 100_000
 MAX_LETTERS: Final = 1_000  # of a name
-MAX_SIDE: Final = 16_384
-MAX_AREA: Final = 4_096 * 4_096  # a batch of one is then 0.2 GB in float32
-_MAX_PARTS: Final = 1_000  # lists and objects; a card of today has a dozen
+MAX_PARTS: Final = 10_000  # lists and objects: a dozen for photos, some for each column of a table
 _MAX_ENTRIES: Final = 1_000  # of metrics and versions
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageInputs:
-    """How a photo becomes the model's input.
-
-    Attributes:
-        size: height and width in pixels.
-        resize: how a photo of another shape is fitted: crop, pad or squish.
-        mean: per channel, of RGB in [0, 1]; empty when photos are not normalised.
-        std: per channel, of RGB in [0, 1]; empty likewise.
-    """
-
-    size: tuple[int, int]
-    resize: Resize
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +44,10 @@ class ModelCard:
     Attributes:
         spec: learnkit's own description of the architecture; None for a model of the user's.
         classes: names in the order of the outputs; empty for a model without classes.
-        inputs: how photos are prepared; None when inputs are tensors.
+        inputs: how raw items are prepared; None when inputs are tensors.
         activation: softmax, sigmoid, exp or identity.
+        task: how answers are read; None, and a task of the user's own, which has no ``kind``, are
+            read by classes and activation alone.
         metrics: the last epoch's numbers.
         versions: of learnkit, torch and Python when it was written.
         sha256: of the weights file.
@@ -70,12 +57,25 @@ class ModelCard:
 
     spec: dict[str, Any] | None
     classes: tuple[str, ...]
-    inputs: ImageInputs | None
+    inputs: Inputs | None
     activation: str
+    task: Task | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
     fingerprint: str = ""
+
+    @property
+    def reader(self) -> Task:
+        """What reads the model's answers."""
+        if self.task is not None and self.task.kind:
+            return self.task
+        return _plain_task(self.classes, self.activation)
+
+
+def _plain_task(classes: tuple[str, ...], activation: str) -> Task:
+    loss = NoLoss(activation)
+    return Classification(loss, classes) if classes else Regression(loss)
 
 
 def card_json(card: ModelCard, *, sha256: str) -> bytes:
@@ -84,25 +84,28 @@ def card_json(card: ModelCard, *, sha256: str) -> bytes:
     Raises:
         ExportError: when `parse_card` would refuse it.
     """
+    older = _is_older(card)
     document = {
-        "format": FORMAT,
+        "format": OLDER if older else FORMAT,
         "kind": KIND,
         "model": card.spec,
         "classes": list(card.classes),
-        "inputs": None if card.inputs is None else _inputs_json(card.inputs),
+        "inputs": None if card.inputs is None else _inputs_json(card.inputs, older),
         "activation": card.activation,
         # JSON has no NaN, and other programs read this file
         "metrics": {k: v for k, v in card.metrics.items() if math.isfinite(v)},
         "versions": _versions(),
         "sha256": sha256,
     }
+    if not older:
+        document["task"] = {"kind": card.reader.kind, **card.reader.options()}
     if card.fingerprint:
         document["fingerprint"] = card.fingerprint
     data = json.dumps(document, indent=1).encode()
     try:
         if len(data) > MAX_BYTES:
             raise ValueError(f"it has {len(data):,} bytes, more than {MAX_BYTES:,}")
-        _card_of(Fields(parse_json(data, max_parts=_MAX_PARTS)))
+        _card_of(Fields(parse_json(data, max_parts=MAX_PARTS)))
     except ValueError as error:
         raise ExportError(
             f"This model's card could not be read again, so nothing was written: {error}. "
@@ -124,11 +127,11 @@ def parse_card(data: bytes, path: Path) -> ModelCard:
         ExportError: naming the field, what was expected and what was found.
     """
     try:
-        read = Fields(parse_json(data, max_parts=_MAX_PARTS))
+        read = Fields(parse_json(data, max_parts=MAX_PARTS))
         number = read.value("format", int)
-        if number != FORMAT:
+        if number not in (OLDER, FORMAT):
             raise ExportError(
-                f"{path} has format {number}; this learnkit reads format {FORMAT}. "
+                f"{path} has format {number}; this learnkit reads formats {OLDER} and {FORMAT}. "
                 "Load it with the version of learnkit that wrote it."
             )
         return _card_of(read)
@@ -142,11 +145,13 @@ def _card_of(read: Fields) -> ModelCard:
     activation = read.value("activation", str)
     if activation not in ACTIVATIONS:
         read.refuse("activation", f"one of {', '.join(sorted(ACTIVATIONS))}")
+    classes = read.strings("classes", at_most=MAX_CLASSES, length=MAX_LETTERS)
     return ModelCard(
         spec=read.optional("model", dict),
-        classes=read.strings("classes", at_most=MAX_CLASSES, length=MAX_LETTERS),
+        classes=classes,
         inputs=_parse_inputs(read),
         activation=activation,
+        task=_parse_task(read, classes, activation),
         metrics=read.table("metrics", float, at_most=_MAX_ENTRIES, length=MAX_LETTERS),
         versions=read.table("versions", str, at_most=_MAX_ENTRIES, length=MAX_LETTERS),
         sha256=read.sha256("sha256"),
@@ -154,33 +159,31 @@ def _card_of(read: Fields) -> ModelCard:
     )
 
 
-def _parse_inputs(read: Fields) -> ImageInputs | None:
-    raw = read.optional("inputs", dict)
-    if raw is None:
+def _inputs_json(inputs: Inputs, older: bool) -> dict[str, Any]:
+    fields = inputs.to_json()
+    return fields if older else {"kind": inputs.kind, **fields}
+
+
+def _parse_inputs(read: Fields) -> Inputs | None:
+    if not read.has("inputs"):
         return None
-    inner = Fields(raw, "inputs.")
-    size = inner.numbers("size", low=1, high=MAX_SIDE)
-    if len(size) != 2 or any(side != int(side) for side in size):
-        inner.refuse("size", "two whole numbers, height and width")
-    height, width = int(size[0]), int(size[1])
-    if height * width > MAX_AREA:
-        inner.refuse("size", f"at most {MAX_AREA:,} pixels together")
-    mean, std = inner.numbers("mean", low=-1e3, high=1e3), inner.numbers("std", low=1e-6, high=1e3)
-    if len(mean) not in (0, 3) or len(std) != len(mean):
-        inner.refuse("mean", "three numbers, as for std, or none")
-    resize: Any = inner.value("resize", str)
-    if resize not in RESIZE_METHODS:
-        inner.refuse("resize", f"one of {', '.join(RESIZE_METHODS)}")
-    return ImageInputs(size=(height, width), resize=resize, mean=mean, std=std)
+    inner = read.inner("inputs")
+    kind = inner.one_of("kind", INPUT_KINDS) if inner.has("kind") else "photo"
+    return inputs_from(kind, inner)
 
 
-def _inputs_json(inputs: ImageInputs) -> dict[str, Any]:
-    return {
-        "size": list(inputs.size),
-        "resize": inputs.resize,
-        "mean": list(inputs.mean),
-        "std": list(inputs.std),
-    }
+def _parse_task(read: Fields, classes: tuple[str, ...], activation: str) -> Task | None:
+    if not read.has("task"):  # of format 1
+        return None
+    inner = read.inner("task")
+    return task_from(inner.one_of("kind", TASK_KINDS), classes, activation, inner)
+
+
+def _is_older(card: ModelCard) -> bool:
+    """Whether a learnkit that knows photos, tensors, classes and values alone can read the card."""
+    task = card.reader
+    known = task.kind in ("classification", "regression") and not any(task.options().values())
+    return known and (card.inputs is None or card.inputs.kind == "photo")
 
 
 def _versions() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """What a Learner makes of its arguments before anything runs."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import is_dataclass, replace
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,35 +12,48 @@ from torch.optim import Optimizer
 from learnkit.callback import Callback
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
-from learnkit.data.image_bunch import ImageDataBunch
-from learnkit.losses import default_loss
+from learnkit.data.image_base import ImageBunchBase
+from learnkit.data.image_inputs import ImageInputs
+from learnkit.data.inputs import Inputs
+from learnkit.losses import binary_cross_entropy_of_logits, default_loss
 from learnkit.metrics import MetricLike
 from learnkit.models.backbone import Backbone
 from learnkit.models.transfer import CnnModel
+from learnkit.models.unet import UnetModel
 from learnkit.named import named_callback
 from learnkit.optim import LayerGroups
+from learnkit.tasks import Classification, MultiLabel, Regression, Supervised, Task
 from learnkit.types import LossFn
-
-if TYPE_CHECKING:
-    from learnkit.card import ImageInputs
 
 Callbacks: TypeAlias = Callback | str | Sequence[Callback | str]
 Metrics: TypeAlias = MetricLike | str | Sequence[MetricLike | str]
+Splitter: TypeAlias = Callable[[nn.Module], LayerGroups]
+
+_OF_A_TASK = (
+    "turn",
+    "forward",
+    "loss",
+    "check",
+    "compare",
+    "classes",
+    "activate",
+    "question",
+    "decode",
+    "describe",
+)
 
 
-def image_inputs(data: DataBunch, normalize: Normalize | None) -> "ImageInputs | None":
-    """Return how photos are prepared for the model; None when the data holds no photos."""
-    from learnkit.card import ImageInputs
-
-    if not isinstance(data, ImageDataBunch):
-        return None
+def model_inputs(data: DataBunch, normalize: Normalize | None) -> Inputs | None:
+    """Return how raw items are prepared for the model; None when the data holds tensors."""
+    if data.inputs is not None or not isinstance(data, ImageBunchBase):
+        return data.inputs
     mean, std = (normalize.mean, normalize.std) if normalize is not None else ((), ())
     return ImageInputs(size=data.size, resize=data.resize, mean=mean, std=std)
 
 
 def pretrained_normalize(model: nn.Module) -> Normalize | None:
     """Return how photos were normalised for the model's pretrained weights; None without such."""
-    if not isinstance(model, CnnModel) or not model.pretrained:
+    if not isinstance(model, CnnModel | UnetModel) or not model.pretrained:
         return None
     return Normalize(model.backbone.mean, model.backbone.std)
 
@@ -54,19 +68,55 @@ def place(model: nn.Module, device: torch.device, *, channels_last: bool) -> Non
 def choose_loss(given: LossFn | None, data: DataBunch) -> LossFn:
     """Return the loss given, the data's own, or the one that goes with the targets."""
     chosen = given if given is not None else data.loss_func
-    if isinstance(chosen, type):
-        name = chosen.__name__
-        raise TypeError(f"loss_func takes a function or an object: pass {name}(), not {name}.")
-    if chosen is not None and not callable(chosen):
-        raise TypeError(
-            "loss_func must be a function (preds, targets) to a scalar; "
-            f"got {type(chosen).__name__}."
-        )
     if chosen is not None:
-        return chosen
+        return _checked_loss(chosen)
     if data.classes:
         return functional.cross_entropy
     return default_loss(data.one_batch().y)
+
+
+def _checked_loss(loss_func: LossFn) -> LossFn:
+    if isinstance(loss_func, type):
+        name = loss_func.__name__
+        raise TypeError(f"loss_func takes a function or an object: pass {name}(), not {name}.")
+    if not callable(loss_func):
+        raise TypeError(
+            "loss_func must be a function (preds, targets) to a scalar; "
+            f"got {type(loss_func).__name__}."
+        )
+    return loss_func
+
+
+def choose_task(task: Task | None, loss_func: LossFn | None, data: DataBunch) -> Task:
+    """Return what is predicted: as given, as the data says, or as its targets look.
+
+    Raises:
+        TypeError: when ``task`` is none, or the loss is no function.
+        ModelError: when the targets have no default loss.
+    """
+    chosen = task if task is not None else data.task
+    if chosen is not None:
+        return _with_loss(chosen, loss_func)
+    loss = choose_loss(loss_func, data)
+    if data.classes:
+        return Classification(loss, tuple(data.classes))
+    return MultiLabel(loss) if loss is binary_cross_entropy_of_logits else Regression(loss)
+
+
+def _with_loss(task: object, loss_func: LossFn | None) -> Task:
+    missing = [name for name in _OF_A_TASK if not hasattr(task, name)]
+    if isinstance(task, type) or missing:
+        hint = f"pass {task.__name__}(...)" if isinstance(task, type) else f"it lacks {missing[0]}"
+        found = task.__name__ if isinstance(task, type) else type(task).__name__
+        raise TypeError(f"task must be a Task, such as Classification(loss); got {found}: {hint}.")
+    if loss_func is None:
+        return cast("Task", task)
+    if not isinstance(task, Supervised) or not is_dataclass(task):
+        raise TypeError(
+            f"{type(task).__name__} computes its own loss: leave loss_func= out, or give another "
+            "task=."
+        )
+    return replace(task, loss_func=_checked_loss(loss_func))
 
 
 def check_parts(data: object, model: object) -> None:

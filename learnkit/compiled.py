@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from learnkit.data.warn import warn_user
 from learnkit.names import did_you_mean
 from learnkit.precision import Precision
-from learnkit.task import Task
+from learnkit.tasks import Step
 from learnkit.types import Batch
 
 CompileMode: TypeAlias = Literal["default", "reduce-overhead", "max-autotune"]
@@ -49,11 +49,16 @@ class CompiledTask:
         mode: as given.
     """
 
-    def __init__(self, task: Task, mode: CompileMode, batch_size: int) -> None:
+    def __init__(self, task: Step, mode: CompileMode, batch_size: int) -> None:
         self._task, self.mode, self._batch_size = task, mode, batch_size
         self._compiled: nn.Module | None = None
         self._source: nn.Module | None = None
         self._failed = False
+
+    def turn(self, step: int) -> Step:
+        """Return itself; of a task whose batches take turns, the one of the turn as it is."""
+        turned = self._task.turn(step)
+        return self if turned is self._task else turned
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the model's raw predictions."""
@@ -69,14 +74,9 @@ class CompiledTask:
         """Check as the task does."""
         self._task.check(preds, batch)
 
-    @property
-    def activation(self) -> str:
-        """The task's activation."""
-        return self._task.activation
-
-    def activate(self, preds: Tensor) -> Tensor:
-        """Activate as the task does."""
-        return self._task.activate(preds)
+    def compare(self, preds: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return what the task gives to metrics."""
+        return self._task.compare(preds, batch)
 
     def warm_up(self, model: nn.Module, batch: Batch, precision: Precision) -> str:
         """Compile for training and for validation now, and say how long it took.

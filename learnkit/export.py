@@ -14,8 +14,9 @@ from typing import Any, Final
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from learnkit.card import CHANGED, MAX_BYTES, ImageInputs, ModelCard, card_json, parse_card
+from learnkit.card import CHANGED, MAX_BYTES, ModelCard, card_json, parse_card
 from learnkit.checkpoint import DOCUMENT, check_fit, load_into, tensor_bytes
+from learnkit.data.image_inputs import ImageInputs
 from learnkit.errors import CheckpointError, ExportError
 from learnkit.files import recovered, write_folder
 from learnkit.models.spec import (
@@ -28,7 +29,7 @@ from learnkit.models.spec import (
 from learnkit.regular_file import open_regular, read_regular, size_of
 from learnkit.tensor_file import read_layout, read_tensors, type_problems
 
-__all__ = ["ImageInputs", "ModelCard", "may_replace", "read_export", "write_export"]
+__all__ = ["ModelCard", "may_replace", "read_export", "write_export"]
 
 WEIGHTS: Final = "model.safetensors"
 CARD: Final = "model.json"
@@ -107,16 +108,19 @@ def _outline(card: ModelCard, folder: Path) -> nn.Module:
 def _check_ends(card: ModelCard, spec: Mapping[str, Any], path: Path) -> None:
     """Compare what goes into a model, and what comes out, with the rest of its card."""
     outputs = n_outputs(spec)
-    if card.classes and len(card.classes) != outputs:
+    if card.classes and outputs is not None and len(card.classes) != outputs:
         raise ExportError(
             f"{path}: the model has {outputs} outputs, but {len(card.classes)} classes are named. "
             f"{CHANGED}"
         )
-    if card.inputs is not None and not takes_photos(spec, *card.inputs.size):
+    if isinstance(card.inputs, ImageInputs) and not takes_photos(spec, *card.inputs.size):
         height, width = card.inputs.size
         raise ExportError(
             f"{path}: the model does not take photos of {height} x {width} pixels. {CHANGED}"
         )
+    unfit = getattr(card.inputs, "unfit", None)  # of texts: token numbers must be in the model
+    if unfit is not None and (why := unfit(spec)):
+        raise ExportError(f"{path}: {why}. {CHANGED}")
 
 
 def _call(builder: Callable[[], nn.Module]) -> nn.Module:

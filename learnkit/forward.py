@@ -22,7 +22,7 @@ from learnkit.models.fast_body import FastBody
 from learnkit.precision import Precision
 from learnkit.randomness import IntArray, SampleKeys
 from learnkit.state import SkipBatch, State
-from learnkit.task import Task, check_loss
+from learnkit.tasks import Step, check_loss
 from learnkit.types import Batch, BatchLoader, Loaded
 
 
@@ -43,7 +43,7 @@ class Parts:
     """
 
     state: State
-    task: Task
+    task: Step
     precision: Precision
     pipeline: BatchPipeline
     metrics: Sequence[Metric] = ()
@@ -62,11 +62,13 @@ class BatchRunner:
 
     Attributes:
         micro: how many samples are computed at once.
+        task: of the open batch.
     """
 
     def __init__(self, parts: Parts, call: Callable[[str], None]) -> None:
         self.parts, self.state, self.call = parts, parts.state, call
         self.micro = MicroBatches(parts.micro_batch)
+        self.task: Step = parts.task
         self._loader: BatchLoader | None = None
         self._n_repeating = 0
 
@@ -82,12 +84,15 @@ class BatchRunner:
     def run(self, loaded: Loaded, is_last: bool) -> None:
         """Run one batch; ``is_last`` of its phase."""
         state = self.state
+        self.task = self.parts.task
         self._open(loaded, None)
         try:
             self.call("before_batch")
             self._compute()
+            if self.parts.metrics:
+                preds, targets = self.task.compare(state.preds, state.batch)
             for metric in self.parts.metrics:
-                metric.update(state.preds, state.batch.y)
+                metric.update(preds, targets)
         except SkipBatch:
             pass
         self._end()
@@ -144,7 +149,7 @@ class BatchRunner:
         state.preds, state.loss = torch.cat(preds), torch.stack(losses).sum()
 
     def _forward_and_loss(self) -> None:
-        state, task = self.state, self.parts.task
+        state, task = self.state, self.task
         try:
             with self.parts.precision.forward_context():
                 preds = task.forward(state.model, state.batch)

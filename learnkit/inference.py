@@ -6,65 +6,32 @@ so both give the same numbers on one machine.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from learnkit.data.batch import BatchPipeline, Normalize
-from learnkit.data.decode import ImageLike
+from learnkit.data.image_inputs import ImageInputs
+from learnkit.data.inputs import Inputs
 from learnkit.data.items import list_images
-from learnkit.data.loader import ImageLoader
-from learnkit.data.skipped import OnError
-from learnkit.data.source import FileSource, ImageSource, ItemSource
+from learnkit.data.source import FileSource
 from learnkit.device import resolve_device
-from learnkit.errors import DataError, ExportError
-from learnkit.losses import ACTIVATIONS
+from learnkit.errors import DataError
 from learnkit.models.fast_body import FastBody
 from learnkit.names import checked_keywords
 from learnkit.precision import Precision, PrecisionName, choose_precision
 from learnkit.predictions import Engine
-from learnkit.types import Batch, Loaded
+from learnkit.tasks import Prediction
+from learnkit.types import Batch, BatchLoader, Loaded
 
 if TYPE_CHECKING:
-    from learnkit.card import ImageInputs, ModelCard
+    from learnkit.card import ModelCard
 
-Activation: TypeAlias = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says of one sample.
-
-    Attributes:
-        label: the most probable class; empty for a model without classes.
-        index: its place among the classes.
-        probability: its probability, in [0, 1].
-        probabilities: of every class, float32 (K,), on the CPU; the model's own values
-            when it has no classes.
-        classes: the names, in the order of ``probabilities``.
-    """
-
-    label: str
-    index: int
-    probability: float
-    probabilities: Tensor
-    classes: tuple[str, ...]
-
-    def __str__(self) -> str:
-        if not self.classes:
-            return ", ".join(f"{value:.4g}" for value in self.probabilities.flatten().tolist())
-        return f"{self.label} ({self.probability:.1%})"
-
-    def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """Return the ``k`` most probable classes with their probabilities, best first."""
-        values, places = self.probabilities.topk(min(k, len(self.probabilities)))
-        names = self.classes or tuple(str(i) for i in range(len(self.probabilities)))
-        return [(names[int(i)], float(v)) for v, i in zip(values, places, strict=True)]
+__all__ = ["Prediction", "Predictor", "load_learner"]
 
 
 class Predictor:
@@ -87,7 +54,7 @@ class Predictor:
         precision: PrecisionName | Precision = "auto",
         fast: FastBody | None = None,
     ) -> None:
-        self.card = card
+        self.card, self._task = card, card.reader
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
         self.precision, _ = choose_precision(precision, self.device, model)
@@ -100,12 +67,13 @@ class Predictor:
         """Class names, in the order of the outputs."""
         return self.card.classes
 
-    def predict(self, item: ImageLike) -> Prediction:
+    def predict(self, item: object) -> Prediction:
         """Answer for one sample.
 
         Args:
-            item: a path, a PIL image, an RGB uint8 array (H, W, 3), a uint8 tensor (3, H, W), or
-                for a model without photo inputs a float tensor as the model takes it.
+            item: of a photo a path, a PIL image, an RGB uint8 array (H, W, 3) or a uint8 tensor
+                (3, H, W); a row of a table as a dict; a text as a string; else a tensor as the
+                model takes it.
 
         Raises:
             DataError: when the file cannot be read as a photo.
@@ -113,9 +81,7 @@ class Predictor:
         return self.predict_batch([item])[0]
 
     @checked_keywords
-    def predict_batch(
-        self, items: Sequence[ImageLike], *, batch_size: int = 64
-    ) -> list[Prediction]:
+    def predict_batch(self, items: Sequence[Any], *, batch_size: int = 64) -> list[Prediction]:
         """Answer for many samples, in their order.
 
         Raises:
@@ -132,9 +98,9 @@ class Predictor:
             return []
         if self.card.inputs is None:
             return list(self._of_numbers(items, batch_size))
-        source = ItemSource(items)
-        answers = self._of_photos(source, self.card.inputs, batch_size, errors="raise")
-        return [answer for _, answer in answers]
+        loader = self.card.inputs.loader(items, batch_size=batch_size)
+        answers = dict(self._of_loader(loader))
+        return [answers[place] for place in range(len(items))]
 
     @checked_keywords
     def predict_folder(
@@ -149,62 +115,33 @@ class Predictor:
         names = list_images(folder)
         if not names:
             raise DataError(f"no photos in {folder}; give a folder that holds some.")
-        if self.card.inputs is None:
-            raise DataError("this model takes numbers, not photos; it has no folder to predict.")
-        source = FileSource(folder, names)
-        answers = self._of_photos(source, self.card.inputs, batch_size, errors=1.0)
-        return {names[index]: answer for index, answer in answers}
+        inputs = self.card.inputs
+        if not isinstance(inputs, ImageInputs):
+            takes = "numbers" if inputs is None else f"{inputs.kind}s"
+            raise DataError(f"this model takes {takes}, not photos; it has no folder to predict.")
+        loader = inputs.photos(FileSource(folder, names), batch_size=batch_size, errors=1.0)
+        return {names[index]: answer for index, answer in self._of_loader(loader)}
 
-    def _of_photos(
-        self, source: ImageSource, inputs: "ImageInputs", batch_size: int, *, errors: OnError
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Yield the place and the answer of each photo, prepared as in validation."""
-        loader = ImageLoader(
-            source,
-            np.zeros(len(source), np.int64),
-            batch_size=batch_size,
-            size=inputs.size,
-            resize=inputs.resize,
-            num_workers=0 if len(source) == 1 else None,
-            cache=None,
-            errors=errors,
-        )
+    def _of_loader(self, loader: BatchLoader) -> Iterator[tuple[int, Prediction]]:
+        """Yield the place and the answer of each sample."""
         with closing(self._engine.run(loader)) as answers:
             for loaded, raw in answers:
-                rows = self._activated(raw)
-                yield from zip(loaded.indices.tolist(), map(self._answer, rows), strict=True)
+                rows = self._task.activate(raw).cpu()
+                yield from zip(loaded.indices.tolist(), map(self._task.decode, rows), strict=True)
 
-    def _of_numbers(self, items: Sequence[ImageLike], batch_size: int) -> Iterator[Prediction]:
+    def _of_numbers(self, items: Sequence[Any], batch_size: int) -> Iterator[Prediction]:
         for start in range(0, len(items), batch_size):
             x = torch.stack([_as_numbers(item) for item in items[start : start + batch_size]])
             places = np.arange(len(x), dtype=np.int64)
             loaded = Loaded(Batch(x, torch.zeros(len(x), dtype=torch.int64)), places)
-            yield from map(self._answer, self._activated(self._engine.answer(loaded, None)))
-
-    def _activated(self, raw: Tensor) -> Tensor:
-        activation: Activation = ACTIVATIONS[self.card.activation]
-        return activation(raw).cpu()
-
-    def _answer(self, row: Tensor) -> Prediction:
-        if self.classes and len(row) != len(self.classes):
-            raise ExportError(
-                f"the model answers with {len(row)} numbers, but its card names "
-                f"{len(self.classes)} classes; the export was changed or put together wrongly."
-            )
-        index = int(row.argmax()) if row.ndim else 0
-        return Prediction(
-            label=self.classes[index] if self.classes else "",
-            index=index,
-            probability=float(row[index] if row.ndim else row),
-            probabilities=row.clone(),
-            classes=self.classes,
-        )
+            rows = self._task.activate(self._engine.answer(loaded, None)).cpu()
+            yield from map(self._task.decode, rows)
 
     def __repr__(self) -> str:
         return f"Predictor({len(self.classes)} classes, {self.card.activation}, {self.device})"
 
 
-def _as_numbers(item: ImageLike) -> Tensor:
+def _as_numbers(item: object) -> Tensor:
     try:
         x = torch.as_tensor(item)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -220,8 +157,10 @@ def _check_batch_size(batch_size: int) -> None:
         raise DataError(f"batch_size must be a whole number of at least 1: found {batch_size!r}.")
 
 
-def _normalize(inputs: "ImageInputs | None") -> Normalize | None:
-    return Normalize(inputs.mean, inputs.std) if inputs is not None and inputs.mean else None
+def _normalize(inputs: Inputs | None) -> Normalize | None:
+    if not isinstance(inputs, ImageInputs) or not inputs.mean:
+        return None
+    return Normalize(inputs.mean, inputs.std)
 
 
 @checked_keywords
@@ -254,6 +193,6 @@ def load_learner(
 
     model, card = read_export(Path(path), builder)
     model.requires_grad_(False)
-    if card.inputs is not None:
+    if any(p.ndim == 4 for p in model.parameters()):  # as a learner has it
         model.to(memory_format=torch.channels_last)
     return Predictor(model, card, device=device, precision=precision)

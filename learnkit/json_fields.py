@@ -1,7 +1,8 @@
 """Take typed, bounded fields out of a parsed JSON object, or say which one is wrong."""
 
 import re
-from typing import Any, Final, NoReturn
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn, TypeGuard
 
 from learnkit.bounded_json import shorten
 
@@ -61,6 +62,45 @@ class Fields:
             self.refuse(name, f"a list of numbers between {low:g} and {high:g}")
         return tuple(float(item) for item in found)
 
+    def number(self, name: str, *, low: float, high: float) -> float:
+        """Return a number in [low, high]."""
+        found = self._raw.get(name)
+        if not is_number(found) or not low <= found <= high:
+            self.refuse(name, f"a number between {low:g} and {high:g}")
+        return float(found)
+
+    def whole(self, name: str, *, low: int, high: int) -> int:
+        """Return a whole number in [low, high]."""
+        found = self.value(name, int)
+        if not low <= found <= high:
+            self.refuse(name, f"a whole number between {low:,} and {high:,}")
+        return int(found)
+
+    def one_of(self, name: str, options: Sequence[str]) -> str:
+        """Return a string that is one of ``options``."""
+        found = self.value(name, str)
+        if found not in options:
+            self.refuse(name, f"one of {', '.join(options)}")
+        return str(found)
+
+    def fact(self, name: str) -> bool:
+        """Return true or false."""
+        found = self._raw.get(name)
+        if not isinstance(found, bool):
+            self.refuse(name, "true or false")
+        return found
+
+    def inner(self, name: str) -> "Fields":
+        """Return the fields of an object."""
+        return Fields(self.value(name, dict), f"{self._prefix}{name}.")
+
+    def inners(self, name: str, *, at_most: int) -> list["Fields"]:
+        """Return the fields of each object of a list."""
+        found = self.value(name, list)
+        if len(found) > at_most or not all(isinstance(item, dict) for item in found):
+            self.refuse(name, f"a list of at most {at_most:,} objects")
+        return [Fields(item, f"{self._prefix}{name}[{i}].") for i, item in enumerate(found)]
+
     def wholes(self, name: str, *, at_most: int) -> tuple[int, ...]:
         """Return a list of whole numbers of at least 0."""
         found = self.value(name, list)
@@ -87,7 +127,7 @@ class Fields:
         return str(found)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a JSON value is a number that a float can hold."""
     if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < 1 << 63

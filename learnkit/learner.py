@@ -7,7 +7,6 @@ from typing import Self
 import torch
 
 from learnkit.data.bunch import AnyLoader
-from learnkit.data.decode import ImageLike
 from learnkit.inference import Prediction, Predictor
 from learnkit.learner_more import LearnerMore
 from learnkit.names import checked_keywords
@@ -21,6 +20,7 @@ class Learner(LearnerMore):
     Args:
         data: loaders, classes and loss.
         model: any ``nn.Module``; it is moved to ``device``.
+        task: what is predicted, see `learnkit.tasks`; found out from the data by default.
         loss_func: (preds, targets) to a scalar; the data's own by default.
         opt_func: any ``torch.optim`` class or partial; AdamW by default.
         splitter: model to layer groups, early to late; the model's ``layer_groups`` by default,
@@ -68,8 +68,8 @@ class Learner(LearnerMore):
         raw = predict_loader(self._engine(), self._loader(dl))
         return Predictions(self.task.activate(raw.preds), raw.targets) if activate else raw
 
-    def predict(self, item: ImageLike) -> Prediction:
-        """Answer for one photo (path, PIL image, array) or, without photo inputs, one tensor."""
+    def predict(self, item: object) -> Prediction:
+        """Answer for one photo (path, PIL image, array), row (dict), text or tensor."""
         predictor = Predictor(
             self.model,
             self._card(),
@@ -103,16 +103,23 @@ class Learner(LearnerMore):
 
     @checked_keywords
     def show_results(self, n: int = 9, *, path: str | PathLike[str] | None = None) -> None:
-        """Draw validation photos with predicted and true class, wrong answers in red.
+        """Show validation samples with prediction and truth: photos drawn, rows and texts printed.
+
+        A wrong class is titled in red; masks, points and pictures stand beside what is predicted.
 
         Args:
             n: how many, spread over the validation set.
             path: a file to save the picture to; None shows it on the screen or in the notebook.
         """
-        from learnkit.interpret import draw_results
+        from learnkit.interpret import show_samples
 
-        draw_results(
-            self._engine(), self.task, self._loader(None), classes=self.task.classes, n=n, path=path
+        show_samples(
+            self._engine(),
+            self.task,
+            self._loader(None),
+            inputs=self.data.inputs,
+            n=n,
+            path=path,
         )
 
     def summary(self) -> str:
@@ -120,7 +127,8 @@ class Learner(LearnerMore):
         from learnkit.models.summary import summary
 
         loaded = next(self.data.train_dl.batches(0))
-        return str(summary(self.model, self.pipeline.prepare(loaded, keys=None).x))
+        batch = self.pipeline.prepare(loaded, keys=None)
+        return str(summary(self.model, self.task.question(self.model, batch)))
 
     @checked_keywords
     def save(self, path: str | PathLike[str], *, optimizer: bool = True) -> Path:

@@ -1,9 +1,8 @@
 """The working side of a Learner: its parts, its optimizer, and how it calls the loop."""
 
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import nn
@@ -14,13 +13,14 @@ from learnkit.callbacks.recorder import Recorder
 from learnkit.checks import (
     Callbacks,
     Metrics,
+    Splitter,
     as_callbacks,
     check_factory,
     check_groups,
     check_normalize,
     check_parts,
-    choose_loss,
-    image_inputs,
+    choose_task,
+    model_inputs,
     place,
     pretrained_normalize,
 )
@@ -44,14 +44,12 @@ from learnkit.predictions import Engine
 from learnkit.progress import Progress
 from learnkit.randomness import kept_generators
 from learnkit.state import State
-from learnkit.task import Supervised
+from learnkit.tasks import Task
 from learnkit.types import BatchLoader, LossFn, OptimizerFactory, batches_of
 
 if TYPE_CHECKING:
     from learnkit.card import ModelCard
     from learnkit.sanity.names import Mute
-
-Splitter: TypeAlias = Callable[[nn.Module], LayerGroups]
 
 DEFAULT_LR = 3e-3
 DEFAULT_DECAY = 1e-2
@@ -66,6 +64,7 @@ class LearnerBase:
         data: DataBunch,
         model: nn.Module,
         *,
+        task: Task | None = None,
         loss_func: LossFn | None = None,
         opt_func: OptimizerFactory = adamw,
         splitter: Splitter | None = None,
@@ -93,7 +92,7 @@ class LearnerBase:
         self.precision, self.precision_reason = choose_precision(precision, self.device, model)
         place(model, self.device, channels_last=self.precision.channels_last)
         self.loss_given = loss_func is not None
-        self.task = Supervised(choose_loss(loss_func, data), tuple(data.classes))
+        self.task = choose_task(task, loss_func, data)
         self.metrics = as_metrics(named_metrics(metrics))
         self.callbacks = as_callbacks(callbacks) + as_callbacks(cbs)
         self.path = Path(path) if path is not None else Path()
@@ -117,7 +116,13 @@ class LearnerBase:
         from learnkit.callbacks.sanity_checks import SanityChecks
 
         expected = pretrained_normalize(self.model)
-        return SanityChecks(mute=self._mute, classes=self.data.classes, pretrained=expected)
+        return SanityChecks(
+            mute=self._mute,
+            quiet=getattr(self.task, "mutes", ()),
+            turns=getattr(self.task, "turns", 1),
+            classes=self.task.classes,
+            pretrained=expected,
+        )
 
     @property
     def layer_groups(self) -> LayerGroups:
@@ -138,7 +143,10 @@ class LearnerBase:
     def pipeline(self) -> BatchPipeline:
         """What happens to a batch on the device."""
         return BatchPipeline(
-            device=self.device, tfms=self.data.batch_tfms, normalize=self.normalize
+            device=self.device,
+            tfms=self.data.batch_tfms,
+            normalize=self.normalize,
+            moves=self.task.moves,
         )
 
     def freeze_to(self, n: int) -> Self:
@@ -173,7 +181,7 @@ class LearnerBase:
             progress=Progress(
                 epochs_before=self._seen.epochs_before, batches_seen=self._seen.batches_seen
             ),
-            classes=tuple(self.data.classes),
+            classes=tuple(self.task.classes),
             precision=self.precision.name,
         )
 
@@ -205,7 +213,7 @@ class LearnerBase:
                 self.model.eval()
 
     def _engine(self) -> Engine:
-        return Engine(self.model, self.pipeline, self.precision, self._fast)
+        return Engine(self.model, self.pipeline, self.precision, self._fast, self.task.question)
 
     def _loader(self, dl: AnyLoader | None) -> BatchLoader:
         loader = dl if dl is not None else self.data.valid_dl
@@ -221,9 +229,10 @@ class LearnerBase:
 
         return ModelCard(
             spec=getattr(self.model, "spec", None),
-            classes=tuple(self.data.classes),
-            inputs=image_inputs(self.data, self.normalize),
+            classes=tuple(self.task.classes),
+            inputs=model_inputs(self.data, self.normalize),
             activation=self.task.activation,
+            task=self.task,
             metrics=self.history[-1] if len(self.history) else {},
             fingerprint=fingerprint,
         )

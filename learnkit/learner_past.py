@@ -14,7 +14,7 @@ from typing_extensions import override
 from learnkit.callback import Callback
 from learnkit.data.warn import warn_user
 from learnkit.eject.kept import KeptFits
-from learnkit.errors import CheckpointError
+from learnkit.errors import CheckpointError, ExportError
 from learnkit.gradients import GradientGroup
 from learnkit.history import History
 from learnkit.learner_fit import LearnerFit
@@ -25,6 +25,7 @@ from learnkit.names import checked_keywords
 from learnkit.optim import put_momentum_back
 from learnkit.progress import Progress
 from learnkit.state import State
+from learnkit.tasks import Supervised, Task
 from learnkit.types import Batch
 
 if TYPE_CHECKING:
@@ -33,6 +34,18 @@ if TYPE_CHECKING:
     from learnkit.runs.diff import RunDiff
     from learnkit.runs.folder import RunFolder
     from learnkit.runs.moment import Moment, Running
+
+
+def _check_plain(task: Task) -> None:
+    """Refuse a task that does more than ``loss_func(model(x), y)``."""
+    kind = type(task)
+    known = isinstance(task, Supervised) and not task.moves
+    if not known or kind.forward is not Supervised.forward or kind.loss is not Supervised.loss:
+        raise ExportError(
+            "A plain script cannot be written of this learner: its task is "
+            f"{kind.__name__}, and scripts are of loss_func(model(x), y) alone. Keep the model by "
+            "learn.export()."
+        )
 
 
 class _StopAfter(Callback):
@@ -148,6 +161,7 @@ class LearnerPast(LearnerFit):
         from learnkit.eject.run import Run
         from learnkit.eject.script import eject
 
+        _check_plain(self.task)
         run = Run(
             fits=KeptFits() if self._last is None else self._last.kept,
             data=self.data,

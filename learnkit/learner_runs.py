@@ -25,6 +25,7 @@ from learnkit.plan import FitPlan, opening_line
 from learnkit.progress import Progress
 from learnkit.runs.checkpoints import SavePlan
 from learnkit.state import State
+from learnkit.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +212,7 @@ class LearnerRuns(LearnerBase):
             "settings.precision": self.precision.name,
             "settings.device": self.device.type,
             "settings.loss": described(getattr(self.task, "loss_func", self.task)),
+            "settings.task": _task_words(self.task),
             "settings.metrics": [metric.name for metric in self.metrics],
             "settings.normalize": described(self.normalize),
             "settings.train_bn": self.train_bn,
@@ -228,6 +230,11 @@ class LearnerRuns(LearnerBase):
             line = None if loader is None else skipped_summary(loader, name)
             if line is not None and progress:
                 _say(line)
+
+
+def _task_words(task: Task) -> str:
+    options = ", ".join(f"{name}={value}" for name, value in sorted(task.options().items()))
+    return f"{task.kind or type(task).__qualname__}({options})"
 
 
 def _lasting(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:

@@ -5,9 +5,10 @@ Knows nothing of training: words in, a sentence out.
 
 import difflib
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from types import FunctionType
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast, get_args
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,17 +51,30 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     positional_only = code.co_varnames[: code.co_posonlyargcount]
     known = [n for n in arguments if n not in ("self", "cls", *positional_only)]
     allowed, first = frozenset(known), next(iter(arguments), None)
+    takes_more = bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         for word in kwargs:
-            if word not in allowed:
+            if word not in allowed and not (takes_more and word in _unpacked(function)):
+                if takes_more:
+                    known.extend(name for name in _unpacked(function) if name not in known)
                 hint = did_you_mean(word, known) or f" It takes: {', '.join(known)}."
                 title = _title(function, args[0] if first == "self" else None)
                 raise TypeError(f"{title}() has no argument {word!r}.{hint}")
         return function(*args, **kwargs)
 
     return call
+
+
+@functools.cache
+def _unpacked(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the keywords of ``**options: Unpack[SomeTypedDict]``, PEP 692."""
+    code = cast("FunctionType", function).__code__
+    has_args = bool(code.co_flags & inspect.CO_VARARGS)
+    name = code.co_varnames[code.co_argcount + code.co_kwonlyargcount + has_args]
+    annotation = function.__annotations__[name]
+    return tuple(get_args(annotation)[0].__annotations__)
 
 
 def _title(function: Callable[..., object], owner: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from torch import nn
 
 from learnkit.card import MAX_BYTES, ModelCard, parse_card
+from learnkit.data.image_inputs import ImageInputs
 from learnkit.errors import CheckpointError, ExportError
 from learnkit.models.saved import read_saved
 from learnkit.models.warm_start import WarmStart, warm_start
@@ -62,10 +63,11 @@ def _check_kind(
 
 
 def _notes(card: ModelCard, own: ModelCard) -> Iterator[str]:
-    if card.inputs is None or own.inputs is None:
+    theirs, ours = card.inputs, own.inputs
+    if not isinstance(theirs, ImageInputs) or not isinstance(ours, ImageInputs):
         return
-    if (card.inputs.mean, card.inputs.std) != (own.inputs.mean, own.inputs.std):
+    if (theirs.mean, theirs.std) != (ours.mean, ours.std):
         yield "Photos were normalised by another mean and std for the old model."
-    if card.inputs.size != own.inputs.size:
-        old, new = ("{} x {}".format(*inputs.size) for inputs in (card.inputs, own.inputs))
+    if theirs.size != ours.size:
+        old, new = ("{} x {}".format(*inputs.size) for inputs in (theirs, ours))
         yield f"The old model was trained on {old} pixels; this data has {new}."

@@ -16,7 +16,7 @@ from learnkit.errors import DataError
 from learnkit.models.fast_body import FastBody, fast_body, has_fast_body
 from learnkit.precision import Precision
 from learnkit.randomness import SampleKeys
-from learnkit.types import BatchLoader, Loaded, batches_of
+from learnkit.types import Batch, BatchLoader, Loaded, batches_of
 
 
 class Predictions(NamedTuple):
@@ -24,6 +24,10 @@ class Predictions(NamedTuple):
 
     preds: Tensor
     targets: Tensor
+
+
+def _x_alone(model: nn.Module, batch: Batch) -> Tensor:
+    return batch.x
 
 
 class Engine(NamedTuple):
@@ -34,12 +38,14 @@ class Engine(NamedTuple):
         pipeline: prepares each batch.
         precision: in which numbers.
         fast: how the model's body is run.
+        question: what of a prepared batch the model is given, see `Task.question`.
     """
 
     model: nn.Module
     pipeline: BatchPipeline
     precision: Precision
     fast: FastBody
+    question: Callable[[nn.Module, Batch], Tensor] = _x_alone
 
     def prepare(self) -> None:
         """Do ahead what the first batch would wait for, so that threads may share the engine."""
@@ -67,7 +73,7 @@ class Engine(NamedTuple):
     def answer(self, loaded: Loaded, keys: SampleKeys | None) -> Tensor:
         """Return the raw predictions of one batch, float32 (B, ...)."""
         with torch.no_grad():
-            x = self.pipeline.prepare(loaded, keys=keys).x
+            x = self.question(self.model, self.pipeline.prepare(loaded, keys=keys))
             with self.precision.forward_context():
                 preds: Tensor = self.model(x)
             return preds.float()
@@ -106,8 +112,13 @@ def augmented_views(
     """Yield raw predictions of ``n`` augmented views of a loader, each float32 (N, K).
 
     Raises:
-        ValueError: when ``n`` is below 1.
+        ValueError: when ``n`` is below 1, or answers lie on the photos and would be moved too.
     """
+    if engine.pipeline.moves:
+        raise ValueError(
+            "tta changes photos at random, and masks or points that are predicted would have to be "
+            "moved back, which it does not do; get_preds() predicts the photos as they are."
+        )
     if n < 1:
         raise ValueError(f"tta needs n >= 1 augmented views; got {n}.")
     for view in range(n):

@@ -10,9 +10,11 @@ zero_grad.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from learnkit.buffers import KeptBuffers
 from learnkit.errors import StateError
@@ -20,7 +22,7 @@ from learnkit.finite import FiniteGuard, can_be_held_back
 from learnkit.forward import BatchRunner, Parts
 from learnkit.gradients import GradientGroup
 from learnkit.micro_batch import part_of
-from learnkit.optim import clear_gradients
+from learnkit.optim import asks_for, clear_gradients
 from learnkit.precision import Plain
 from learnkit.randomness import SampleKeys, seed_generators
 from learnkit.state import SkipBatch
@@ -57,6 +59,7 @@ class TrainRunner(BatchRunner):
     def _train(self, loaded: Loaded, is_last: bool) -> None:
         state, parts, progress = self.state, self.parts, self.state.progress
         seed_generators(parts.seed, progress.batches_seen, state.device)
+        self.task = parts.task.turn(progress.batches_seen)
         progress.batches_seen += 1
         self.group.open()
         self._open(loaded, SampleKeys(parts.seed, progress.epoch_key, loaded.indices))
@@ -99,7 +102,7 @@ class TrainRunner(BatchRunner):
             self._buffers.put_back(self.guard.bad)  # not before: BatchNorm's backward reads them
 
     def _may_split(self, n: int) -> bool:
-        closure = self.state.training and isinstance(self.state.optimizer, torch.optim.LBFGS)
+        closure = self.state.training and asks_for(self.state.optimizer) is not None
         return not closure and super()._may_split(n)
 
     def _begin_again(self) -> None:
@@ -128,7 +131,7 @@ class TrainRunner(BatchRunner):
             raise
         finally:
             self._may_recompute = False
-        closure = self._closure if isinstance(optimizer, torch.optim.LBFGS) else None
+        closure = self._closure_for(optimizer)
         if self.guard is not None:
             self.guard.hold_back(optimizer)
         stepped = precision.step(optimizer, closure)
@@ -139,8 +142,14 @@ class TrainRunner(BatchRunner):
         if stepped:
             self.call("after_step")
 
+    def _closure_for(self, optimizer: Optimizer) -> Callable[[], Tensor] | None:
+        """Return what computes the batch again, for optimizers that ask for it within one step."""
+        asks = asks_for(optimizer)
+        if asks == "loss":
+            return partial(self._compute_again, backward=False)
+        return self._closure if asks == "gradients" else None
+
     def _closure(self) -> Tensor:
-        """Compute loss and gradients again, for optimizers that ask for it within one step."""
         clear_gradients(self.state.optimizer)
         return self._compute_again()
 
@@ -165,8 +174,11 @@ class TrainRunner(BatchRunner):
             running.put_back()
             state.preds, state.loss = kept
 
-    def _compute_again(self) -> Tensor:
-        """Run the batch from forward to backward, in the same parts; return its mean loss."""
+    def _compute_again(self, *, backward: bool = True) -> Tensor:
+        """Run the batch from forward to backward, in the same parts; return its mean loss.
+
+        Without ``backward`` the loss comes with its graph, for gradients of gradients.
+        """
         state, whole, indices = self.state, self.state.batch, self.state.indices
         n, losses = len(indices), []
         with torch.enable_grad():
@@ -176,8 +188,9 @@ class TrainRunner(BatchRunner):
                     self._forward_and_loss()
                     share = len(state.indices) / n
                     loss = state.loss if share == 1.0 else state.loss * share
-                    self.parts.precision.backward(loss)
-                    losses.append(loss.detach())
+                    if backward:
+                        self.parts.precision.backward(loss)
+                    losses.append(loss.detach() if backward else loss)
             finally:
                 state.open_batch(whole, indices)
         return torch.stack(losses).sum()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -95,6 +95,7 @@ class IdentifiedLoader(Protocol):
 
 
 ParamGroup: TypeAlias = dict[str, Any]
+Moves: TypeAlias = Literal["", "mask", "points"]  # how targets go where a picture's pixels go
 LossFn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 MetricFn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 

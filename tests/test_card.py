@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 
 from learnkit import card as module
-from learnkit.card import ImageInputs, ModelCard, card_json, parse_card
+from learnkit.card import ModelCard, card_json, parse_card
+from learnkit.data import image_inputs
+from learnkit.data.image_inputs import ImageInputs
+from learnkit.data.inputs import INPUT_KINDS
 from learnkit.errors import ExportError
+from learnkit.losses import binary_cross_entropy_of_logits
+from learnkit.tasks import MultiLabel, Regression
+from learnkit.tasks.no_loss import NoLoss
 
 INPUTS = ImageInputs(size=(24, 32), resize="crop", mean=(0.5,) * 3, std=(0.25,) * 3)
 PATH = Path("model.json")
@@ -71,8 +77,8 @@ def test_fields_that_a_later_release_adds_are_left_alone() -> None:
 
 
 def test_a_newer_format_says_which() -> None:
-    assert told(lambda: parse_card(changed({"format": 2}), PATH)) == (
-        "model.json has format 2; this learnkit reads format 1. "
+    assert told(lambda: parse_card(changed({"format": 3}), PATH)) == (
+        "model.json has format 3; this learnkit reads formats 1 and 2. "
         "Load it with the version of learnkit that wrote it."
     )
 
@@ -187,7 +193,7 @@ def test_a_card_may_name_many_classes_but_not_any_number() -> None:
 
 
 def test_a_card_with_many_parts_is_refused() -> None:
-    assert refusal(changed({"later": [[]] * 1000})) == "it has more than 1,000 lists and objects"
+    assert refusal(changed({"later": [[]] * 10_000})) == "it has more than 10,000 lists and objects"
 
 
 @pytest.mark.parametrize(
@@ -211,5 +217,48 @@ def test_a_card_that_could_not_be_read_is_not_made(
 
 def test_the_bounds_are_those_that_the_page_names() -> None:
     page = (Path(module.__file__).parents[1] / "docs/export.md").read_text()
-    for number in (module.MAX_CLASSES, module.MAX_LETTERS, module.MAX_SIDE, module.MAX_AREA):
+    bounds = (module.MAX_CLASSES, module.MAX_LETTERS, module.MAX_PARTS)
+    for number in (*bounds, image_inputs.MAX_SIDE, image_inputs.MAX_AREA):
         assert f"{number:,}" in page
+
+
+MANY = MultiLabel(binary_cross_entropy_of_logits, ("cat", "dog"), 0.25)
+
+
+def test_a_task_of_another_kind_comes_back_and_older_releases_are_told() -> None:
+    data = card_json(make(task=MANY, activation="sigmoid"), sha256="0" * 64)
+    document = json.loads(data)
+    assert (document["format"], document["task"]) == (2, {"kind": "multilabel", "threshold": 0.25})
+    assert document["inputs"]["kind"] == "photo"
+    card = parse_card(data, PATH)
+    assert card.reader == MultiLabel(NoLoss("sigmoid"), ("cat", "dog"), 0.25)
+    assert card.inputs == INPUTS
+
+
+def test_photos_and_classes_are_written_as_older_releases_read_them() -> None:
+    assert json.loads(card_json(make(), sha256="0" * 64))["format"] == 1
+    plain = make(classes=(), activation="identity", task=Regression(NoLoss("identity")))
+    document = json.loads(card_json(plain, sha256="0" * 64))
+    assert (document["format"], "task" in document, "kind" in document["inputs"]) == (1, 0, 0)
+    named = Regression(NoLoss("identity"), (), ("age",))
+    data = card_json(make(classes=(), activation="identity", task=named), sha256="0" * 64)
+    assert (json.loads(data)["format"], parse_card(data, PATH).reader) == (2, named)
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ({"kind": "magic"}, "field 'task.kind' must be one of classification, "),
+        ({}, "field 'task.kind' must be a JSON string; found nothing"),
+        ({"kind": "multilabel"}, "field 'task.threshold' must be a number between 0 and 0.999999"),
+        ([], "field 'task' must be a JSON object; found []"),
+    ],
+)
+def test_a_wrong_task_is_refused(task: object, expected: str) -> None:
+    assert refusal(changed({"task": task, "format": 2})).startswith(expected)
+
+
+def test_inputs_of_an_unknown_kind_are_refused() -> None:
+    assert refusal(changed(kind="smell")) == (
+        f"field 'inputs.kind' must be one of {', '.join(INPUT_KINDS)}; found 'smell'"
+    )

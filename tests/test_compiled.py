@@ -17,7 +17,7 @@ from learnkit.compiled import CompiledTask, check_compile
 from learnkit.data.bunch import DataBunch
 from learnkit.learner import Learner
 from learnkit.precision import Plain
-from learnkit.task import Supervised
+from learnkit.tasks import Supervised
 from learnkit.types import Batch
 
 FP32 = Plain("fp32", "cpu")
@@ -261,9 +261,9 @@ def test_a_fit_leaves_the_callers_generators_alone(data: DataBunch) -> None:
 def test_all_else_is_the_tasks_own() -> None:
     own = Supervised(functional.cross_entropy, ("no", "yes"))
     given = CompiledTask(own, "default", 8)
-    assert given.activation == own.activation
     preds, sample = torch.randn(8, 2), batch()
-    assert torch.equal(given.activate(preds), own.activate(preds))
+    assert given.compare(preds, sample) == own.compare(preds, sample)
+    assert given.turn(3) is given
     assert torch.equal(given.loss(preds, sample), own.loss(preds, sample))
     given.check(preds, sample)
 

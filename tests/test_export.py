@@ -17,11 +17,13 @@ from learnkit.checkpoint import write_snapshot
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.image_inputs import ImageInputs
 from learnkit.errors import ExportError
-from learnkit.export import ImageInputs, ModelCard, read_export, write_export
+from learnkit.export import ModelCard, read_export, write_export
 from learnkit.inference import load_learner
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
+from learnkit.models.spec_kinds import KIND_NAMES
 
 INPUTS = ImageInputs(size=(24, 32), resize="crop", mean=(0.5,) * 3, std=(0.25,) * 3)
 
@@ -248,7 +250,7 @@ def test_a_model_that_learnkit_does_not_have_is_refused(folder: Path) -> None:
     edit(folder, lambda card: card["model"].update(model="convnett"))
     assert told(lambda: load_learner(folder)) == (
         f"{folder / 'model.json'}: The model description names the model 'convnett', which "
-        "learnkit does not have. Did you mean 'convnet'? Known: cnn, convnet, mlp, xresnet. "
+        f"learnkit does not have. Did you mean 'convnet'? Known: {', '.join(KIND_NAMES)}. "
         f"The file may be of a newer release. {CHANGED}"
     )
 

@@ -15,7 +15,7 @@ from learnkit.forward import BatchRunner, Parts, full
 from learnkit.metrics import accuracy, as_metrics
 from learnkit.precision import Plain
 from learnkit.state import Phase, SkipBatch, State
-from learnkit.task import Supervised
+from learnkit.tasks import Supervised
 from learnkit.types import Batch, Loaded
 
 CPU = torch.device("cpu")

@@ -18,8 +18,9 @@ import pytest
 import torch
 
 from learnkit import models
+from learnkit.data.image_inputs import ImageInputs
 from learnkit.errors import ExportError
-from learnkit.export import ImageInputs, ModelCard, read_export, write_export
+from learnkit.export import ModelCard, read_export, write_export
 from learnkit.inference import load_learner
 
 MIB = 1 << 20
@@ -335,7 +336,7 @@ BOMBS: dict[Callable[[Path], None], str] = {
     header_of_many_tensors: "cannot be used: it has ",
     shape_of_1_tb: "cannot be used: field '0.weight.data_offsets' must be ",
     shape_of_nothing: "cannot be used: field '0.weight.shape' must be one of 0 bytes ",
-    card_of_lists: "it has more than 1,000 lists and objects. ",
+    card_of_lists: "it has more than 10,000 lists and objects. ",
     card_of_one_deep_list: "it is nested deeper than 16 lists and objects. ",
     card_of_many_classes: "field 'classes' must be a list of at most 100,000 strings ",
     card_of_a_long_number: "it has a number of 4,194,204 digits. ",

@@ -13,8 +13,9 @@ from torch import nn
 from learnkit import models
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.image_inputs import ImageInputs
 from learnkit.errors import DataError, ExportError
-from learnkit.export import ImageInputs, ModelCard
+from learnkit.export import ModelCard
 from learnkit.inference import Prediction, Predictor, load_learner
 from learnkit.learner import Learner
 

@@ -73,10 +73,28 @@ def test_no_photo_is_none_to_draw(learn: Learner) -> None:
     assert str(caught.value) == "show_results draws at least 1 photo; got n=0."
 
 
-def test_rows_of_numbers_cannot_be_shown() -> None:
-    data = DataBunch.from_arrays(torch.zeros(8, 4), [0, 1] * 4, batch_size=2)
+def test_rows_of_numbers_are_printed_with_wrong_ones_marked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    x = torch.tensor([[1.0, -2.0]] * 8)
+    data = DataBunch.from_arrays(x, [0, 1] * 4, valid=(x[:2], [0, 1]), classes=["no", "yes"], bs=2)
+    model = models.mlp(2, 2)
+    with torch.no_grad():
+        model[1].weight.zero_()
+        model[1].bias.copy_(torch.tensor([0.0, 1.0986123]))
+    Learner(data, model, device="cpu").show_results()
+    assert capsys.readouterr().out.splitlines() == [
+        "input  target  predicted",
+        "1, -2  no      yes (75.0%)  wrong",
+        "1, -2  yes     yes (75.0%)",
+    ]
+
+
+def test_large_inputs_that_are_no_pictures_cannot_be_shown() -> None:
+    data = DataBunch.from_arrays(torch.zeros(8, 4, 50), [0, 1] * 4, batch_size=2)
     with pytest.raises(DataError) as caught:
-        Learner(data, models.mlp(4, 2), device="cpu").show_results()
+        Learner(data, models.mlp(200, 2), device="cpu").show_results()
     assert str(caught.value) == (
-        "show_results draws photos with classes; this data has inputs of shape (4,) and 2 classes."
+        "show_results draws pictures (B, 3, H, W) or (B, 1, H, W); this data has inputs of shape "
+        "(4, 50). get_preds() gives the answers as numbers."
     )

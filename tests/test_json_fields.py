@@ -100,3 +100,39 @@ def test_a_number_fits_a_float() -> None:
         *(True, True, True),
         *(False, False, False, False),
     ]
+
+
+def test_numbers_words_and_facts_have_bounds() -> None:
+    read = Fields({"n": 3, "x": 0.5, "w": "b", "yes": True, "big": 1e9})
+    assert (read.whole("n", low=1, high=3), read.number("x", low=0, high=1)) == (3, 0.5)
+    assert (read.one_of("w", ("a", "b")), read.fact("yes")) == ("b", True)
+    assert isinstance(read.number("n", low=0, high=9), float)
+    assert why(lambda: read.whole("n", low=4, high=9_000)) == (
+        "field 'n' must be a whole number between 4 and 9,000; found 3"
+    )
+    assert why(lambda: read.whole("x", low=0, high=9)) == (
+        "field 'x' must be a JSON whole number; found 0.5"
+    )
+    assert why(lambda: read.number("big", low=0, high=1)) == (
+        "field 'big' must be a number between 0 and 1; found 1000000000.0"
+    )
+    assert why(lambda: read.number("yes", low=0, high=1)) == (
+        "field 'yes' must be a number between 0 and 1; found True"
+    )
+    assert why(lambda: read.one_of("w", ("a", "c"))) == "field 'w' must be one of a, c; found 'b'"
+    assert why(lambda: read.fact("n")) == "field 'n' must be true or false; found 3"
+
+
+def test_objects_within_are_named_by_their_place() -> None:
+    read = Fields({"one": {"a": 1}, "many": [{"a": 1}, {"a": "x"}], "odd": [1]})
+    assert read.inner("one").value("a", int) == 1
+    many = read.inners("many", at_most=2)
+    assert why(lambda: many[1].value("a", int)) == (
+        "field 'many[1].a' must be a JSON whole number; found 'x'"
+    )
+    assert why(lambda: read.inners("many", at_most=1)).startswith(
+        "field 'many' must be a list of at most 1 objects; found "
+    )
+    assert why(lambda: read.inners("odd", at_most=3)) == (
+        "field 'odd' must be a list of at most 3 objects; found [1]"
+    )

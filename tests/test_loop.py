@@ -27,7 +27,7 @@ from learnkit.metrics import MeanMetric, accuracy, as_metrics
 from learnkit.phases import evaluate
 from learnkit.precision import Fp16, Plain
 from learnkit.state import Phase, SkipBatch, State
-from learnkit.task import Supervised
+from learnkit.tasks import Supervised
 from learnkit.types import Batch, Loaded
 
 CPU = torch.device("cpu")

@@ -1,6 +1,7 @@
 """Names: the nearest right word for a wrong one."""
 
 import inspect
+from typing import TypedDict, Unpack
 
 import pytest
 
@@ -70,3 +71,32 @@ def test_a_constructor_is_named_by_its_class_and_self_is_no_option() -> None:
 def test_a_checked_function_keeps_signature_name_and_docstring() -> None:
     assert [*inspect.signature(train).parameters] == ["epochs", "batch_size", "max_lr"]
     assert (train.__name__, train.__doc__) == ("train", "Train.")
+
+
+class Options(TypedDict, total=False):
+    """Keywords that several functions hand on."""
+
+    metrics: int
+    callbacks: int
+
+
+@checked_keywords
+def make(data: int, *, width: int = 3, **options: Unpack[Options]) -> tuple[int, Options]:
+    return data * width, options
+
+
+def test_keywords_of_a_typed_dict_are_known() -> None:
+    assert make(2, metrics=1) == (6, {"metrics": 1})
+    for wrong, right in (("metric", "metrics"), ("widht", "width"), ("calbacks", "callbacks")):
+        with pytest.raises(TypeError) as caught:
+            make(1, **{wrong: 1})  # type: ignore[arg-type, misc]
+        expected = f"make() has no argument {wrong!r}. Did you mean {right!r}?"
+        assert str(caught.value) == expected
+
+
+def test_what_is_like_no_keyword_gets_the_list_of_all() -> None:
+    with pytest.raises(TypeError) as caught:
+        make(1, zzz=1)  # type: ignore[call-arg]
+    assert str(caught.value) == (
+        "make() has no argument 'zzz'. It takes: data, width, metrics, callbacks."
+    )

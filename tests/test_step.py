@@ -16,7 +16,7 @@ from learnkit.optim import sgd
 from learnkit.precision import Fp16, Plain
 from learnkit.state import Phase, SkipBatch, State
 from learnkit.step import TrainRunner
-from learnkit.task import Supervised
+from learnkit.tasks import Supervised
 from learnkit.types import Batch, Loaded
 
 CPU = torch.device("cpu")

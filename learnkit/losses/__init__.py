@@ -17,7 +17,7 @@ from learnkit.losses.activations import (
     sigmoid,
     softmax,
 )
-from learnkit.losses.default import default_loss
+from learnkit.losses.default import binary_cross_entropy_of_logits, default_loss
 
 if TYPE_CHECKING:
     from learnkit.losses.binary import BinaryCrossEntropy
@@ -36,6 +36,7 @@ __all__ = [
     "PolyLoss",
     "activation_name",
     "activation_of",
+    "binary_cross_entropy_of_logits",
     "default_loss",
     "exp",
     "identity",

@@ -19,7 +19,7 @@ def default_loss(targets: Tensor) -> LossFn:
         ModelError: for targets of another kind, such as complex numbers.
     """
     if targets.dtype == torch.bool:
-        return _binary_cross_entropy
+        return binary_cross_entropy_of_logits
     if targets.is_floating_point():
         return F.mse_loss
     if not targets.is_complex():
@@ -29,5 +29,6 @@ def default_loss(targets: Tensor) -> LossFn:
     )
 
 
-def _binary_cross_entropy(preds: Tensor, targets: Tensor) -> Tensor:
+def binary_cross_entropy_of_logits(preds: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean binary cross entropy of logits and targets of one shape, bool or float."""
     return F.binary_cross_entropy_with_logits(preds, targets.to(preds.dtype))

@@ -21,7 +21,7 @@ _CARD: Final = "model.json"  # of exports
 _FILES: Final = (".safetensors", ".pth", ".pt")
 _MAX_SNAPSHOT: Final = 64 << 20  # bytes; the history of a very long fit is a tenth of it
 _MAX_CARD: Final = 4 << 20
-_MAX_PARTS: Final = 1_000  # lists and objects of a card
+_MAX_PARTS: Final = 10_000  # lists and objects of a card
 _MAX_TOKENS: Final = 4_000_000  # strings and brackets of a snapshot
 
 # A string to its end, or to the end of the text; or a bracket. Nothing is looked at twice.

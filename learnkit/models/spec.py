@@ -5,7 +5,7 @@ numbers are bounded, so that a file from a stranger can neither run anything nor
 unbounded memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 from learnkit.bounded_json import shorten
 from learnkit.errors import ExportError
 from learnkit.models.spec_fields import MAX_NAME, Check
-from learnkit.models.spec_kinds import KINDS, Kind, Values
+from learnkit.models.spec_kinds import KIND_NAMES, Kind, Values, find_kind
 from learnkit.names import did_you_mean
 
 
@@ -51,16 +51,19 @@ def outline_from_spec(spec: object) -> nn.Module:
         return kind.build(values)
 
 
-def n_outputs(spec: Mapping[str, Any]) -> int:
-    """Return the width of the logits of a description that `check_spec` takes."""
-    return int(spec["sizes"][-1] if "sizes" in spec else spec["n_classes"])
+def n_outputs(spec: Mapping[str, Any]) -> int | None:
+    """Return the width of the logits of a description that `check_spec` takes.
+
+    None for a model whose width is not the number of classes.
+    """
+    kind, values = _checked(spec)
+    return kind.n_outputs(values)
 
 
 def takes_photos(spec: Mapping[str, Any], height: int, width: int) -> bool:
     """Whether the model of a description takes float (B, 3, height, width)."""
-    if "sizes" in spec:
-        return bool(spec["sizes"][0] == 3 * height * width)
-    return bool(spec.get("in_channels", 3) == 3)
+    kind, values = _checked(spec)
+    return kind.takes_photos(values, height, width)
 
 
 def _checked(spec: object) -> tuple[Kind, Values]:
@@ -69,20 +72,21 @@ def _checked(spec: object) -> tuple[Kind, Values]:
             f"A model description must be a JSON object; found {type(spec).__name__}."
         )
     name = spec.get("model")
-    if not isinstance(name, str) or name not in KINDS:
+    if not isinstance(name, str) or name not in KIND_NAMES:
         raise ExportError(
             f"The model description names the model {shorten(name)}, which learnkit does not "
-            f"have.{_hint(name, KINDS)} Known: {', '.join(KINDS)}. The file may be of a newer "
-            "release."
+            f"have.{_hint(name, KIND_NAMES)} Known: {', '.join(KIND_NAMES)}. "
+            "The file may be of a newer release."
         )
-    kind = KINDS[name]
-    values = {str(field): value for field, value in spec.items() if field != "model"}
+    kind = find_kind(name)
+    given = {str(field): value for field, value in spec.items() if field != "model"}
+    values = {**kind.defaults, **given}
     _check_fields(name, values, kind.fields)
     kind.check(values)
     return kind, values
 
 
-def _hint(word: object, options: Mapping[str, object]) -> str:
+def _hint(word: object, options: Iterable[str]) -> str:
     """Guess what was meant, unless a stranger's word is so long that comparing takes its time."""
     return did_you_mean(word, options) if isinstance(word, str) and len(word) <= MAX_NAME else ""
 

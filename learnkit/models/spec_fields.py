@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from learnkit.bounded_json import shorten
 from learnkit.errors import ExportError
+from learnkit.json_fields import is_number
 
 Check: TypeAlias = Callable[[str, object], None]
 
@@ -48,6 +49,19 @@ def be_fraction(where: str, value: object) -> None:
     """Check a number in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise refusal(where, "a number in [0, 1)", value)
+
+
+def be_range(where: str, value: object) -> None:
+    """Check null or two numbers, the lower first."""
+    if value is None:
+        return
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(map(is_number, value))
+        or not -1e30 < value[0] < value[1] < 1e30
+    ):
+        raise refusal(where, "null, or two numbers, the lower first", value)
 
 
 def be_name(where: str, value: object) -> None:

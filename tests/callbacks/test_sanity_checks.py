@@ -37,7 +37,7 @@ from learnkit.progress import Progress
 from learnkit.sanity.kept import KeptLosses
 from learnkit.sanity.names import CHECKS
 from learnkit.state import Phase, SkipBatch, State
-from learnkit.task import Supervised
+from learnkit.tasks import Supervised
 from learnkit.types import Batch, BatchLoader
 from learnkit.vision import cnn_learner
 

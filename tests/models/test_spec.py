@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from learnkit import models
 from learnkit.errors import ExportError
 from learnkit.models.spec import build_from_spec
+from learnkit.models.spec_kinds import KIND_NAMES
 from learnkit.models.transfer import build_cnn
 
 
@@ -42,18 +43,18 @@ NET = {"model": "convnet", "n_classes": 2, "channels": [4], "in_channels": 3}
         (
             {"model": "cn"},
             "The model description names the model 'cn', which learnkit does not have. Did you "
-            "mean 'cnn'? Known: cnn, convnet, mlp, xresnet. The file may be of a newer release.",
+            f"mean 'cnn'? Known: {', '.join(KIND_NAMES)}. The file may be of a newer release.",
         ),
         (
             {},
             "The model description names the model None, which learnkit does not have. "
-            "Known: cnn, convnet, mlp, xresnet. The file may be of a newer release.",
+            f"Known: {', '.join(KIND_NAMES)}. The file may be of a newer release.",
         ),
         ({"model": "mlp"}, "The description of the model 'mlp' lacks the field 'sizes'."),
         (
             {"model": "mlp", "sizes": [2, 2], "sise": 1},
             "The description of the model 'mlp' has the unknown field 'sise'. Did you mean "
-            "'sizes'? Known: sizes.",
+            "'sizes'? Known: sizes, activation, norm, dropout, residual, bias, init.",
         ),
         (
             CNN | {"n_classes": True},

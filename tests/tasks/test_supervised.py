@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from learnkit.errors import ModelError
-from learnkit.task import Supervised, check_loss
+from learnkit.tasks import Supervised, check_loss
 from learnkit.types import Batch
 
 CLASSES = ("cat", "dog", "fox")

@@ -1,46 +1,40 @@
-"""What a step computes: from a batch to predictions and a loss.
+"""The task of one target a sample, and the base of nearly every other.
 
-The loop knows only this protocol, so a new kind of problem is a new value and not a new loop.
+What a task with targets of another kind changes, it overrides; the rest it takes from here.
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, ClassVar, Final, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from learnkit.errors import ModelError
-from learnkit.losses import activation_name, activation_of
-from learnkit.types import Batch, LossFn
-
-
-class Task(Protocol):
-    """How a batch becomes predictions and a loss, and how predictions are read."""
-
-    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Return the model's raw predictions, (B, K) for classes."""
-
-    def loss(self, preds: Tensor, batch: Batch) -> Tensor:
-        """Return a scalar loss, the mean over the batch."""
-
-    def check(self, preds: Tensor, batch: Batch) -> None:
-        """Raise ModelError when predictions and targets cannot belong together."""
-
-    @property
-    def activation(self) -> str:
-        """Name of the activation that turns raw predictions into what a person reads."""
-
-    def activate(self, preds: Tensor) -> Tensor:
-        """Turn raw predictions into what a person reads: probabilities for classes."""
+from learnkit.errors import ExportError, ModelError
+from learnkit.losses import ACTIVATIONS, activation_name
+from learnkit.tasks.prediction import Prediction, numbers
+from learnkit.types import Batch, LossFn, Moves
 
 
 @dataclass(frozen=True)
 class Supervised:
-    """One target a sample: classes when ``classes`` has any, else whatever ``loss_func`` takes."""
+    """One target a sample: classes when ``classes`` has any, else whatever ``loss_func`` takes.
+
+    Attributes:
+        loss_func: (preds, targets) to a scalar.
+        classes: names in the order of the outputs; empty for other targets.
+    """
 
     loss_func: LossFn
     classes: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = ""
+    moves: ClassVar[Moves] = ""
+    paints: ClassVar[bool] = False
+
+    def turn(self, step: int) -> Self:
+        """Return the task itself: all batches are alike."""
+        return self
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return ``model(x)``."""
@@ -51,6 +45,18 @@ class Supervised:
         """Return ``loss_func(preds, y)``."""
         return self.loss_func(preds, batch.y)
 
+    def compare(self, preds: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return ``preds`` and ``y``."""
+        return preds, self.targets(batch)
+
+    def question(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return ``x``."""
+        return batch.x
+
+    def targets(self, batch: Batch) -> Tensor:
+        """Return ``y``."""
+        return batch.y
+
     @property
     def activation(self) -> str:
         """The name of the activation that belongs to the loss: softmax for cross entropy."""
@@ -58,7 +64,46 @@ class Supervised:
 
     def activate(self, preds: Tensor) -> Tensor:
         """Apply the activation that belongs to the loss."""
-        return activation_of(self.loss_func)(preds)
+        return ACTIVATIONS[self.activation](preds)
+
+    def decode(self, row: Tensor) -> Prediction:
+        """Return the most probable class, or the values where there are no classes.
+
+        Raises:
+            ExportError: when there are more or fewer numbers than classes.
+        """
+        if self.classes:
+            return best_class(row, self.classes)
+        index = int(row.argmax()) if row.ndim else 0
+        return Prediction(
+            label="",
+            index=index,
+            probability=float(row.flatten()[index]),
+            probabilities=row.clone(),
+            classes=(),
+            value=row.clone(),
+        )
+
+    def describe(self, target: Tensor) -> str:
+        """Return the class's name, or the values."""
+        if self.classes and target.ndim == 0 and not target.is_floating_point():
+            place = int(target)
+            return self.classes[place] if 0 <= place < len(self.classes) else str(place)
+        return numbers(target)
+
+    def is_right(self, prediction: Prediction, target: Tensor) -> bool | None:
+        """Compare classes; None for values."""
+        if not self.classes or target.ndim or target.is_floating_point():
+            return None
+        return prediction.index == int(target)
+
+    def paint(self, photo: Tensor, target: Tensor) -> Tensor:
+        """Return the photo: there is nothing to draw on it."""
+        return photo
+
+    def options(self) -> dict[str, Any]:
+        """Return nothing: there is nothing besides classes and activation."""
+        return {}
 
     def check(self, preds: Tensor, batch: Batch) -> None:
         """Compare widths, lengths and labels of one batch.
@@ -95,6 +140,29 @@ class Supervised:
                 f"a label is {wrong}, but with {n} classes labels run from 0 to {n - 1}. "
                 "Check the dataset's targets."
             )
+
+
+def best_class(row: Tensor, classes: tuple[str, ...]) -> Prediction:
+    """Return the class with the highest of ``row`` (K,).
+
+    Raises:
+        ExportError: when there are more or fewer numbers than classes.
+    """
+    if row.shape != (len(classes),):
+        raise ExportError(
+            f"the model answers with {len(row) if row.ndim else 1} numbers, but its card names "
+            f"{len(classes)} classes; the export was changed or put together wrongly."
+        )
+    index = int(row.argmax())
+    return Prediction(
+        label=classes[index],
+        index=index,
+        probability=float(row[index]),
+        probabilities=row.clone(),
+        classes=classes,
+        labels=(classes[index],),
+        value=classes[index],
+    )
 
 
 def _check_targets(loss_func: LossFn, preds: Tensor, y: Tensor) -> None:

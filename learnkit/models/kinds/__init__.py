@@ -1,0 +1,1 @@
+"""One module for each model that an export can name: its fields, their bounds, its builder."""
