@@ -13,8 +13,18 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
-from learnkit.data.warp import identities, rotations, sampling_grid, warps, zooms
+from learnkit.data.warp import (
+    exchanges,
+    identities,
+    mirrorings,
+    rotations,
+    sampling_grid,
+    warps,
+    zooms,
+)
+from learnkit.errors import DataError
 from learnkit.randomness import SampleKeys
 from learnkit.types import Batch
 
@@ -36,6 +46,29 @@ class BatchTransform(abc.ABC):
     @abc.abstractmethod
     def __call__(self, batch: Batch, keys: SampleKeys) -> Batch:
         """Return the changed batch; take every draw from ``keys.uniform(name, n)``."""
+
+    def moves_by(self, keys: SampleKeys, height: int, width: int) -> Tensor | None:
+        """Say where each place of the result was before, so that masks and points move along.
+
+        Args:
+            keys: those that the batch is changed with.
+            height: of the photos, in pixels.
+            width: of the photos, in pixels.
+
+        Returns:
+            float64 (B, 3, 3) as in ``warp``; None where pixels stay, or where ``__call__`` moves
+            ``batch.y`` itself.
+
+        Raises:
+            DataError: when this transform moves pixels and does not say where.
+        """
+        if not self.moves_pixels_only:
+            return None
+        raise DataError(
+            f"{type(self).__name__} moves pixels, and masks or points must move with them: give "
+            "it moves_by(keys, height, width), which says where each place was before; or leave it "
+            "out of tfms."
+        )
 
 
 Transform: TypeAlias = BatchTransform | Callable[[Tensor], Tensor]
@@ -91,6 +124,12 @@ class Flip(BatchTransform):
         chosen = keys.uniform("flip_vertical" if self.vertical else "flip")[:, 0] < self.p
         return batch._replace(x=_mirrored(chosen, 2 if self.vertical else 3, batch.x))
 
+    @override
+    def moves_by(self, keys: SampleKeys, height: int, width: int) -> Tensor:
+        """Return the mirroring of the chosen samples."""
+        chosen = keys.uniform("flip_vertical" if self.vertical else "flip")[:, 0] < self.p
+        return mirrorings(chosen & (not self.vertical), chosen & self.vertical)
+
 
 @dataclass(frozen=True, slots=True)
 class Dihedral(BatchTransform):
@@ -118,6 +157,14 @@ class Dihedral(BatchTransform):
         if x.shape[2] == x.shape[3]:
             x = _where(chosen[:, 2], lambda one: one.transpose(2, 3), x)
         return batch._replace(x=x)
+
+    @override
+    def moves_by(self, keys: SampleKeys, height: int, width: int) -> Tensor:
+        """Return the way that each sample is laid down."""
+        draws = keys.uniform("dihedral", 4)
+        chosen = (draws[:, :3] < 0.5) & (draws[:, 3:] < self.p)
+        turned = chosen[:, 2] & (height == width)
+        return mirrorings(chosen[:, 0], chosen[:, 1]) @ exchanges(turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +210,11 @@ class Affine(BatchTransform):
             x.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )
         return batch._replace(x=moved.to(x.dtype))
+
+    @override
+    def moves_by(self, keys: SampleKeys, height: int, width: int) -> Tensor:
+        """Return ``maps``."""
+        return self.maps(keys, aspect=width / height)
 
     def maps(self, keys: SampleKeys, *, aspect: float) -> Tensor:
         """Return float64 (B, 3, 3): from places in the result to places in the original."""

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from learnkit.data.augment import Transform
 from learnkit.data.memory import ReusedMemory
+from learnkit.data.moved import check_moves
 from learnkit.data.run_tfms import as_float, run_tfms
 from learnkit.errors import DataError
 from learnkit.randomness import SampleKeys
-from learnkit.types import Batch, Loaded
+from learnkit.types import Batch, Loaded, Moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,19 @@ class BatchPipeline:
         device: where the model is.
         tfms: applied in this order, in training only.
         normalize: of the model's pretrained weights, or None.
+        moves: ``"mask"`` or ``"points"`` where the targets go where the pixels go; ``""`` leaves
+            them as they are. Masks uint8, as they are loaded, become int64.
         memory: where batches of floats lie on the CPU, one after the other.
     """
 
     device: torch.device
     tfms: tuple[Transform, ...] = ()
     normalize: Normalize | None = None
+    moves: Moves = ""
     memory: ReusedMemory = field(default_factory=ReusedMemory, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_moves(self.moves)
 
     def prepare(self, loaded: Loaded, *, keys: SampleKeys | None) -> Batch:
         """Return the batch as the model sees it.
@@ -129,7 +136,9 @@ class BatchPipeline:
         if not isinstance(x, Tensor):
             return batch
         if keys is not None and self.tfms:
-            batch = run_tfms(self.tfms, batch, keys)
+            batch = run_tfms(self.tfms, batch, keys, moves=self.moves)
+        if self.moves == "mask" and batch.y.dtype == torch.uint8:
+            batch = batch._replace(y=batch.y.long())  # here, since it takes eight times the memory
         finished = self._finished(batch.x)
         return batch if finished is batch.x else Batch(finished, batch.y)
 

@@ -19,7 +19,7 @@ from learnkit.data.order import EpochPlan
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
-from learnkit.randomness import IntArray
+from learnkit.randomness import FloatArray, IntArray
 from learnkit.types import Batch, Identity, Loaded
 
 if TYPE_CHECKING:  # most data needs no processes
@@ -52,6 +52,8 @@ class DatasetLoader:
             changed in the dataset after they started. Their batches are in pinned memory where
             there is a CUDA device.
         drop_last: leave out a last batch that is not full, unless it is the only one.
+        weights: how often each sample comes relative to the others, in training; an epoch draws as
+            many as there are, with replacement. None lets each come once.
 
     Raises:
         DataError: when the dataset is empty, has no length, or is not read by index.
@@ -67,8 +69,10 @@ class DatasetLoader:
         seed: int = 42,
         num_workers: int | None = None,
         drop_last: bool = False,
+        weights: FloatArray | None = None,
     ) -> None:
-        self._plan = EpochPlan(_length_of(dataset), batch_size, seed, shuffle, drop_last)
+        n = _length_of(dataset)
+        self._plan = EpochPlan(n, batch_size, seed, shuffle, drop_last, weights)
         self._dataset, self._keyed = dataset, KeyedDataset(dataset, seed)
         self._in_memory = tensors_of(dataset)
         self._measures = num_workers is None and self._in_memory is None

@@ -90,7 +90,7 @@ def decode_bytes(data: bytes, *, name: str, min_short: int | None = None) -> RGB
                 return upright(pixels, jpeg_orientation(data))
         return _decode_pillow(data)
     except Exception as error:  # the decoders raise every kind of exception on damaged data
-        raise unreadable(name, _reason(error)) from error
+        raise unreadable(name, why_not(error)) from error
 
 
 def decode_any(item: ImageLike, *, min_short: int | None = None) -> RGB:
@@ -126,7 +126,8 @@ def unreadable(name: str, reason: str) -> DataError:
     return DataError(f"{name} cannot be read as an image: {reason}.")
 
 
-def _reason(error: Exception) -> str:
+def why_not(error: Exception) -> str:
+    """Say in words why an image cannot be decoded."""
     if isinstance(error, UnidentifiedImageError):
         return "its content is no image format that Pillow knows"
     return str(error).strip().rstrip(".") or type(error).__name__
@@ -175,7 +176,7 @@ def _decode_jpeg(data: bytes, min_short: int) -> RGB | None:
 
 
 def _decode_pillow(data: bytes) -> RGB:
-    with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
+    with Image.open(io.BytesIO(data), formats=known_formats()) as image:
         is_jpeg = image.format in ("JPEG", "MPO")
         scans = n_scans(data) if is_jpeg else 1
         _check_pixels(image.height, image.width, len(data), scans)
@@ -184,7 +185,7 @@ def _decode_pillow(data: bytes) -> RGB:
             return upright(image_to_rgb(image), orientation)
 
 
-def _known_formats() -> tuple[str, ...]:
+def known_formats() -> tuple[str, ...]:
     """Return the formats that this Pillow reads, some of which may be left out of it."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)

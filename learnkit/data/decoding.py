@@ -16,6 +16,7 @@ from torch import Tensor
 from learnkit.data.geometry import RandomResizedCrop
 from learnkit.data.leftovers import Left
 from learnkit.data.memory import ReusedMemory
+from learnkit.data.moving import MovingTargets, Targets
 from learnkit.data.pixels import RGB
 from learnkit.data.prepared import PreparedImages
 from learnkit.data.skipped import Skipped
@@ -33,6 +34,7 @@ class _Job(NamedTuple):
     pixels: Tensor  # uint8 (B, H, W, 3), filled by the workers
     parts: list[Task[Failures]]
     to_come: int  # samples planned after it
+    targets: Tensor | None  # filled with the pixels, where they move with them
 
 
 class Decoding:
@@ -46,6 +48,7 @@ class Decoding:
         seed: of the crops.
         workers: threads; 0 decodes in the calling thread.
         prefetch: batches prepared ahead of the one in use.
+        targets: what is loaded with the photos, as it moves with them; None for labels.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Decoding:
         seed: int,
         workers: int,
         prefetch: int,
+        targets: MovingTargets | None = None,
     ) -> None:
+        self._targets = targets
         self._images, self._skipped, self._size = images, skipped, size
         self._n_draws, self._seed = RandomResizedCrop.n_draws if crop else 0, seed
         self.workers, self._ahead = workers, max(1, prefetch) if workers else 0
@@ -94,17 +99,16 @@ class Decoding:
         self, indices: IntArray, epoch: int, threads: Threads[Failures], to_come: int
     ) -> _Job:
         pixels = self._room(len(indices))
-        out = pixels.numpy()
+        targets = None if self._targets is None else self._targets.room(len(indices))
+        out = pixels.numpy(), None if targets is None else targets.numpy()
         draws = uniforms(mix(self._seed, key_of("crop"), epoch), indices, self._n_draws)
         # two parts for each worker, so that none waits long for the slowest
         step = -(-len(indices) // (2 * max(1, self.workers)))
         parts = [
-            threads.submit(
-                self._fill, out[a : a + step], indices[a : a + step], draws[a : a + step], a
-            )
+            threads.submit(self._fill, out, indices[a : a + step], draws[a : a + step], a)
             for a in range(0, len(indices), step)
         ]
-        return _Job(indices, pixels, parts, to_come)
+        return _Job(indices, pixels, parts, to_come, targets)
 
     def _room(self, n: int) -> Tensor:
         shape = (n, *self._size, 3)
@@ -115,7 +119,7 @@ class Decoding:
     def _fill(
         self,
         task: Task[Failures],
-        out: RGB,
+        out: tuple[RGB, Targets | None],
         indices: IntArray,
         draws: npt.NDArray[np.float64],
         first: int,
@@ -129,7 +133,7 @@ class Decoding:
                 failures[first + place] = skipped[index]
                 continue
             try:
-                self._images.put_into(out[place], index, draws[place].tolist())
+                self._put(out, first + place, index, draws[place].tolist())
             except DataError as error:
                 failures[first + place] = str(error)
             except Exception as error:
@@ -137,16 +141,26 @@ class Decoding:
                 raise
         return failures
 
+    def _put(
+        self, out: tuple[RGB, Targets | None], place: int, index: int, draws: list[float]
+    ) -> None:
+        pixels, targets = out
+        part = self._images.put_into(pixels[place], index, draws)
+        if self._targets is not None and targets is not None:
+            self._targets.put_into(targets[place], index, part)
+
     def _finish(self, job: _Job, threads: Threads[Failures], at_least: int) -> Left:
         """Wait for a batch; return it without the images that could not be read."""
         failures: Failures = {}
         for part in job.parts:
             failures |= threads.result(part, self._skipped.describe)
-        indices, pixels = job.indices, job.pixels
+        indices, pixels, targets = job.indices, job.pixels, job.targets
         if failures:
             for place, why in sorted(failures.items()):
                 self._skipped.add(int(indices[place]), why)
             self._skipped.check()
             kept = np.setdiff1d(np.arange(len(indices)), list(failures))
-            indices, pixels = indices[kept], pixels[torch.from_numpy(kept)]
-        return Left(indices, pixels, min(at_least, len(job.indices)), job.to_come)
+            places = torch.from_numpy(kept)
+            indices, pixels = indices[kept], pixels[places]
+            targets = None if targets is None else targets[places]
+        return Left(indices, pixels, min(at_least, len(job.indices)), job.to_come, targets)

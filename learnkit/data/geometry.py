@@ -98,14 +98,19 @@ def centre_box(height: int, width: int, size: tuple[int, int]) -> Box:
     return left, top, left + box_w, top + box_h
 
 
-def _fit_padded(image: RGB, size: tuple[int, int]) -> RGB:
-    height, width = image.shape[:2]
+def padded_box(height: int, width: int, size: tuple[int, int]) -> Box:
+    """Return where in a picture of ``size`` (H, W) a whole image lies that is fitted into it."""
     scale = min(size[0] / height, size[1] / width)
     inner_h = min(size[0], max(1, round(height * scale)))
     inner_w = min(size[1], max(1, round(width * scale)))
-    inner = resize(image, (inner_h, inner_w))
     top, left = (size[0] - inner_h) // 2, (size[1] - inner_w) // 2
-    spread = ((top, size[0] - inner_h - top), (left, size[1] - inner_w - left), (0, 0))
+    return left, top, left + inner_w, top + inner_h
+
+
+def _fit_padded(image: RGB, size: tuple[int, int]) -> RGB:
+    left, top, right, bottom = padded_box(image.shape[0], image.shape[1], size)
+    inner = resize(image, (bottom - top, right - left))
+    spread = ((top, size[0] - bottom), (left, size[1] - right), (0, 0))
     return np.pad(inner, spread, mode="reflect")
 
 

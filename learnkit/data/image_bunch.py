@@ -7,28 +7,43 @@ type checkers and the error for a misspelt one know them; that makes this file l
 
 # ruff: noqa: D417 - the options that all constructors share are described once, on the class
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from learnkit.data.caches import CacheMode
 from learnkit.data.geometry import Resize
-from learnkit.data.image_base import ImageBunchBase, PathLike
+from learnkit.data.image_base import PathLike
+from learnkit.data.image_paths import ImagePathBunch
 from learnkit.data.items import existing_folder
-from learnkit.data.labels import label_by_func, label_by_regex
 from learnkit.data.options import ImageOptions, Size, Tfms
-from learnkit.data.sides import names_below, sides_of_folders, sides_of_paths, sides_of_rows
+from learnkit.data.photo_targets import (
+    PhotoTask,
+    TableColumns,
+    TargetOptions,
+    ValueColumns,
+    rows_and_targets,
+    task_of_lists,
+)
+from learnkit.data.samples import Split
+from learnkit.data.sampling import Sampling
+from learnkit.data.sides import Division, names_below, sides_of_folders
 from learnkit.data.skipped import OnError
-from learnkit.data.table import Column, DataFrameLike, as_table, read_csv, read_rows
+from learnkit.data.table import Column, DataFrameLike, as_table, read_csv
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ImageDataBunch(ImageBunchBase):
+class ImageDataBunch(ImagePathBunch):
     """A DataBunch of RGB images of one size. Every ``from_*`` takes these options.
+
+    What is predicted is one class for each photo, or what ``task=`` says: ``"multilabel"``, any
+    number of labels, y bool (B, K); ``"regression"``, values, y float32 (B, K); ``"points"``, x and
+    y of points in pixels of the photo in its file, upright, from its left and top border. Points
+    are loaded as y float32 (B, 2 P) in [-1, 1] of the picture and move with it. These three are
+    split at random.
 
     Args:
         classes: the classes in the order of the model's outputs; by default those found, sorted
@@ -46,8 +61,14 @@ class ImageDataBunch(ImageBunchBase):
         errors: ``"skip"`` leaves out images that cannot be read, with one warning that names each;
             more than 5 % of a side, and more than one image, are an error in the first epoch. A
             number in [0, 1] allows another share; ``"raise"`` stops at the first.
-        valid_pct: the fraction held out for validation.
-        stratified: hold out the same fraction of every class.
+        valid_pct: the fraction held out for validation; 0.2 by default.
+        stratified: hold out the same fraction of every class, where each photo has one.
+        split: another way to hold out, instead of these: a splitter, such as
+            ``grouped_splitter("(patient_[0-9]+)")`` or one of ``fold_splitters(5)``, a function of
+            yours, or the indices ``(train, valid)``.
+        sampling: how often each training image comes: ``"balanced"`` gives every class the same
+            share of an epoch, ``{"rare": 5.0}`` each image of a class a weight, a list each image.
+            An epoch stays as long, and draws with replacement.
 
     Attributes:
         size: (height, width) in pixels.
@@ -65,6 +86,8 @@ class ImageDataBunch(ImageBunchBase):
         test: str | None = None,
         valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         size: Size = 224,
         resize: Resize = "crop",
@@ -78,8 +101,8 @@ class ImageDataBunch(ImageBunchBase):
     ) -> Self:
         """Read ``path/train/<class>/*.jpg`` and ``path/valid/<class>/*.jpg``.
 
-        With ``valid_pct``, ``path/<class>/*.jpg`` (or ``path/train/<class>/*.jpg``) is split. An
-        image's class is the first folder below; deeper folders do not matter.
+        With ``valid_pct`` or ``split``, ``path/<class>/*.jpg`` (or ``path/train/<class>/*.jpg``)
+        is split. An image's class is the first folder below; deeper folders do not matter.
 
         Args:
             path: the folder.
@@ -102,8 +125,9 @@ class ImageDataBunch(ImageBunchBase):
             valid_pct=valid_pct,
             stratified=stratified,
             seed=seed,
+            split=split,
         )
-        return cls._of_files(sides, options, classes, test)
+        return cls._of_files(sides, options, classes, test, sampling=sampling)
 
     @classmethod
     @checked_keywords
@@ -116,11 +140,16 @@ class ImageDataBunch(ImageBunchBase):
         header: bool = True,
         fn_col: Column = 0,
         label_col: Column = 1,
+        label_delim: str | None = None,
+        y_cols: ValueColumns | None = None,
+        task: PhotoTask | None = None,
         valid_col: Column | None = None,
         folder: PathLike | None = None,
         suffix: str = "",
         valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         size: Size = 224,
         resize: Resize = "crop",
@@ -141,6 +170,11 @@ class ImageDataBunch(ImageBunchBase):
             header: whether the first line names the columns.
             fn_col: the column of file names, by name or by place from 0.
             label_col: the column of labels.
+            label_delim: the sign between labels where a photo has several, such as ``" "``; an
+                empty cell is a photo without any.
+            y_cols: the column or columns of values.
+            task: ``"classification"``, ``"multilabel"``, ``"regression"`` or ``"points"``, see the
+                class; by default what ``label_delim`` or ``y_cols`` say.
             valid_col: the column that says True or 1 for validation; without it, ``valid_pct``
                 (0.2 by default) is held out.
             folder: where the files are, in ``path``.
@@ -154,33 +188,31 @@ class ImageDataBunch(ImageBunchBase):
         )
         root = existing_folder(path)
         table = read_csv(root / csv_file, delimiter=delimiter, header=header)
-        rows = read_rows(
-            table,
-            fn_col=fn_col,
-            label_col=label_col,
-            valid_col=valid_col,
-            folder=folder,
-            suffix=suffix,
-        )
-        sides = sides_of_rows(
-            root, rows, Path(csv_file).name, valid_pct=valid_pct, stratified=stratified, seed=seed
-        )
-        return cls._of_files(sides, options, classes)
+        columns = TableColumns(fn_col, valid_col, folder, suffix, Path(csv_file).name)
+        wanted = TargetOptions.checked(label_col, label_delim, y_cols, task, classes)
+        read = rows_and_targets(table, columns, wanted)
+        division = Division(valid_pct, stratified, split, table)
+        return cls._of_rows(root, read, options, division, sampling)
 
     @classmethod
     @checked_keywords
-    def from_df(
+    def from_df(  # type: ignore[override]  # of files, where the base's is of numbers
         cls,
         df: DataFrameLike | Mapping[Any, Sequence[Any]],
         path: PathLike = ".",
         *,
         fn_col: Column = 0,
         label_col: Column = 1,
+        label_delim: str | None = None,
+        y_cols: ValueColumns | None = None,
+        task: PhotoTask | None = None,
         valid_col: Column | None = None,
         folder: PathLike | None = None,
         suffix: str = "",
         valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         size: Size = 224,
         resize: Resize = "crop",
@@ -199,6 +231,11 @@ class ImageDataBunch(ImageBunchBase):
             path: the folder that file names start from.
             fn_col: the column of file names, by name or by place from 0.
             label_col: the column of labels.
+            label_delim: the sign between labels where a photo has several, such as ``" "``; an
+                empty cell is a photo without any.
+            y_cols: the column or columns of values.
+            task: ``"classification"``, ``"multilabel"``, ``"regression"`` or ``"points"``, see the
+                class; by default what ``label_delim`` or ``y_cols`` say.
             valid_col: the column that says True or 1 for validation; without it, ``valid_pct``
                 (0.2 by default) is held out.
             folder: where the files are, in ``path``.
@@ -212,18 +249,11 @@ class ImageDataBunch(ImageBunchBase):
         )
         root = existing_folder(path)
         table = as_table(df)
-        rows = read_rows(
-            table,
-            fn_col=fn_col,
-            label_col=label_col,
-            valid_col=valid_col,
-            folder=folder,
-            suffix=suffix,
-        )
-        sides = sides_of_rows(
-            root, rows, "the table", valid_pct=valid_pct, stratified=stratified, seed=seed
-        )
-        return cls._of_files(sides, options, classes)
+        columns = TableColumns(fn_col, valid_col, folder, suffix, "the table")
+        wanted = TargetOptions.checked(label_col, label_delim, y_cols, task, classes)
+        read = rows_and_targets(table, columns, wanted)
+        division = Division(valid_pct, stratified, split, table)
+        return cls._of_rows(root, read, options, division, sampling)
 
     @classmethod
     @checked_keywords
@@ -233,8 +263,11 @@ class ImageDataBunch(ImageBunchBase):
         files: Sequence[PathLike],
         labels: Sequence[object],
         *,
-        valid_pct: float = 0.2,
+        task: PhotoTask | None = None,
+        valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         size: Size = 224,
         resize: Resize = "crop",
@@ -251,7 +284,9 @@ class ImageDataBunch(ImageBunchBase):
         Args:
             path: the folder that relative file names start from.
             files: the images.
-            labels: one for each.
+            labels: one for each: a class, a list of labels, a value or a list of values.
+            task: what they are, see the class; by default classes, or several labels for each
+                photo where one of them is a list.
 
         Raises:
             DataError: when the lists differ in length, a label is missing or a file is.
@@ -266,91 +301,8 @@ class ImageDataBunch(ImageBunchBase):
             )
         columns: dict[str, list[Any]] = {"file": names_below(root, files), "label": list(labels)}
         table = as_table(columns, title="The list")
-        rows = read_rows(
-            table, fn_col="file", label_col="label", valid_col=None, folder=None, suffix=""
-        )
-        sides = sides_of_rows(
-            root, rows, "files", valid_pct=valid_pct, stratified=stratified, seed=seed
-        )
-        return cls._of_files(sides, options, classes)
-
-    @classmethod
-    @checked_keywords
-    def from_name_re(
-        cls,
-        path: PathLike,
-        files: Sequence[PathLike] | None,
-        pattern: str | re.Pattern[str],
-        *,
-        valid_pct: float = 0.2,
-        stratified: bool = True,
-        classes: Sequence[object] | None = None,
-        size: Size = 224,
-        resize: Resize = "crop",
-        batch_size: int = 64,
-        bs: int | None = None,
-        tfms: Tfms = "default",
-        num_workers: int | None = None,
-        seed: int = 42,
-        cache: CacheMode = "auto",
-        errors: OnError = "skip",
-    ) -> Self:
-        """Find the label in the file's name: the first group of ``pattern``.
-
-        Args:
-            path: the folder that relative file names start from.
-            files: the images; None takes all below ``path``.
-            pattern: a regular expression such as ``"^(.*)_[0-9]+"``; it is searched in the name,
-                and if it is not found there in the whole path.
-
-        Raises:
-            DataError: naming the file that does not match.
-        """
-        options = ImageOptions.checked(
-            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
-        )
-        label = label_by_regex(pattern)
-        sides = sides_of_paths(
-            path, files, label, valid_pct=valid_pct, stratified=stratified, seed=seed
-        )
-        return cls._of_files(sides, options, classes)
-
-    @classmethod
-    @checked_keywords
-    def from_name_func(
-        cls,
-        path: PathLike,
-        files: Sequence[PathLike] | None,
-        label_func: Callable[[str], object],
-        *,
-        valid_pct: float = 0.2,
-        stratified: bool = True,
-        classes: Sequence[object] | None = None,
-        size: Size = 224,
-        resize: Resize = "crop",
-        batch_size: int = 64,
-        bs: int | None = None,
-        tfms: Tfms = "default",
-        num_workers: int | None = None,
-        seed: int = 42,
-        cache: CacheMode = "auto",
-        errors: OnError = "skip",
-    ) -> Self:
-        """Find the label from the file's name by a function.
-
-        Args:
-            path: the folder that relative file names start from.
-            files: the images; None takes all below ``path``.
-            label_func: gets the file's name, ``"pug_12.jpg"``, and returns its label.
-
-        Raises:
-            DataError: naming the file for which the function fails or returns nothing.
-        """
-        options = ImageOptions.checked(
-            size, resize, batch_size, bs, tfms, num_workers, seed, cache, errors
-        )
-        label = label_by_func(label_func)
-        sides = sides_of_paths(
-            path, files, label, valid_pct=valid_pct, stratified=stratified, seed=seed
-        )
-        return cls._of_files(sides, options, classes)
+        task = task or task_of_lists(labels)
+        wanted = TargetOptions.checked("label", task=task, classes=classes)
+        read = rows_and_targets(table, TableColumns("file", title="files"), wanted)
+        division = Division(valid_pct, stratified, split, table)
+        return cls._of_rows(root, read, options, division, sampling)

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from learnkit.data.file_names import FileNames, NamesBuilder
 from learnkit.data.index_cache import Seen, read_index, write_index
 from learnkit.data.source import FileSource
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
-from learnkit.randomness import IntArray
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"}
@@ -199,15 +201,16 @@ class Items:
     Attributes:
         root: the folder that the names start from.
         names: paths relative to ``root`` (or absolute), with ``/``.
-        labels: int64 (N,), indices into the classes; ``UNLABELLED`` where there is none.
+        labels: int64 (N,), indices into the classes; ``UNLABELLED`` where there is none. Or
+            (N, K): bool, several labels at once; float, values.
     """
 
     root: Path
     names: FileNames
-    labels: IntArray
+    labels: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
-        if self.labels.shape != (len(self.names),):
+        if len(self.labels) != len(self.names) or self.labels.ndim not in (1, 2):
             raise DataError(
                 f"Items needs one label for each file: {len(self.names)} names, "
                 f"labels of shape {self.labels.shape}."

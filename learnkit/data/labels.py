@@ -152,7 +152,12 @@ def names_of_classes(given: Sequence[object]) -> tuple[str, ...]:
 
 
 def decide_classes(
-    train: Labelled, valid: Labelled, given: Sequence[object] | None, *, advice: str
+    train: Labelled,
+    valid: Labelled,
+    given: Sequence[object] | None,
+    *,
+    advice: str,
+    noun: str = "images",
 ) -> tuple[str, ...]:
     """Return the classes of the data, in the model's order.
 
@@ -161,6 +166,7 @@ def decide_classes(
         valid: what is validated on.
         given: the user's ``classes=``, or None for the sorted classes of ``train``.
         advice: what to do about a class that only ``valid`` has.
+        noun: what the samples are called.
 
     Raises:
         DataError: when there are fewer than two classes, when ``valid`` has one that ``train`` has
@@ -168,13 +174,13 @@ def decide_classes(
     """
     seen = sorted_classes(train.labels)
     if given is not None:
-        classes = _given_classes(given, train, valid)
+        classes = _given_classes(given, train, valid, noun)
     else:
         classes = seen
         _check_valid_only(train, valid, seen, advice)
     if len(seen) == 1:
         raise DataError(
-            f"Training needs images of at least two classes: all {len(train.labels)} of "
+            f"Training needs {noun} of at least two classes: all {len(train.labels)} of "
             f"{train.where} are of class {seen[0]!r}."
         )
     return classes
@@ -191,13 +197,15 @@ def _check_valid_only(train: Labelled, valid: Labelled, seen: tuple[str, ...], a
         )
 
 
-def _given_classes(given: Sequence[object], train: Labelled, valid: Labelled) -> tuple[str, ...]:
+def _given_classes(
+    given: Sequence[object], train: Labelled, valid: Labelled, noun: str
+) -> tuple[str, ...]:
     classes = names_of_classes(given)
     for part in (train, valid):
         for label in sorted_classes(part.labels):
             if label not in classes:
                 raise DataError(
                     f"Class {label!r} of {part.where} is not in classes={list(classes)}."
-                    f"{did_you_mean(label, classes)} Name it there, or leave its images out."
+                    f"{did_you_mean(label, classes)} Name it there, or leave its {noun} out."
                 )
     return classes

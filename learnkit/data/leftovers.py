@@ -25,12 +25,14 @@ class Left(NamedTuple):
         pixels: uint8 (B, H, W, 3).
         needed: how many samples it needs at least.
         to_come: how many samples are planned after it.
+        targets: (B, ...) where they are loaded with the photos; None else.
     """
 
     indices: IntArray
     pixels: Tensor
     needed: int
     to_come: int
+    targets: Tensor | None = None
 
 
 def joined(parts: Iterable[Left]) -> Iterator[Left]:
@@ -58,7 +60,11 @@ def joined(parts: Iterable[Left]) -> Iterator[Left]:
 
 
 def _together(first: Left, second: Left) -> Left:
+    targets = None
+    if first.targets is not None and second.targets is not None:
+        targets = torch.cat([first.targets, second.targets])
     return second._replace(
         indices=np.concatenate([first.indices, second.indices]),
         pixels=torch.cat([first.pixels, second.pixels]),
+        targets=targets,
     )

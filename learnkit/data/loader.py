@@ -21,13 +21,14 @@ from learnkit.data.decoding import Decoding
 from learnkit.data.geometry import RandomResizedCrop, Resize
 from learnkit.data.identity import array_digest, names_digest
 from learnkit.data.leftovers import joined
+from learnkit.data.moving import Fitting, Moving
 from learnkit.data.order import EpochPlan
 from learnkit.data.prepared import PreparedImages
 from learnkit.data.skipped import OnError, Skipped
 from learnkit.data.source import ImageSource
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
-from learnkit.randomness import IntArray
+from learnkit.randomness import FloatArray, IntArray
 from learnkit.types import Batch, Identity, Loaded
 
 
@@ -57,6 +58,11 @@ class ImageLoader:
         drop_last: leave out a last batch that is not full, unless it is the only one.
         errors: ``"skip"`` leaves out what cannot be read, up to 5 % of the images and at least one;
             a number in [0, 1] allows another share; ``"raise"`` stops at the first.
+        weights: how often each image comes relative to the others, in training; an epoch draws as
+            many as there are, with replacement. None lets each come once.
+        moving: targets that lie on the photos, and are cropped and resized as they are: see
+            ``MovingPoints`` and ``MovingMasks``. They become y, in the place of ``labels``; an
+            image whose target cannot be read is left out too.
 
     Raises:
         DataError: when there is no image, or a number of labels other than of images; while
@@ -81,17 +87,23 @@ class ImageLoader:
         cache: CacheMode | Caches = "auto",
         drop_last: bool = False,
         errors: OnError = "skip",
+        weights: FloatArray | None = None,
+        moving: Moving | None = None,
     ) -> None:
-        if len(source) != len(labels):
-            raise DataError(f"There are {len(source)} images, but {len(labels)} labels.")
+        for targets, words in ((labels, "labels"), (moving, "targets")):
+            if targets is not None and len(source) != len(targets):
+                raise DataError(f"There are {len(source)} images, but {len(targets)} {words}.")
         if not len(source):
             raise DataError("There is no image to load.")
         self._skipped = Skipped(source, errors)
         self._source, self._labels = source, np.ascontiguousarray(labels)
-        self._plan = EpochPlan(len(source), batch_size, seed, shuffle, drop_last)
+        self._plan = EpochPlan(len(source), batch_size, seed, shuffle, drop_last, weights)
         caches = cache if isinstance(cache, Caches) else Caches(cache)
         self._images = PreparedImages(source, size, resize=resize, crop=crop, caches=caches)
         self._size, self._resize, self._crop = size, resize, crop
+        self._moving = moving
+        fitting = Fitting(size, resize, crop is not None, caches)
+        self._targets = None if moving is None else moving.bind(source, fitting)
         self._at_least = 2 if shuffle else 1  # in a batch: in training there may be BatchNorm
         self._decoding = Decoding(
             self._images,
@@ -101,6 +113,7 @@ class ImageLoader:
             seed=seed,
             workers=default_workers() if num_workers is None else num_workers,
             prefetch=prefetch,
+            targets=self._targets,
         )
 
     @property
@@ -144,6 +157,11 @@ class ImageLoader:
         return self._labels
 
     @property
+    def moving(self) -> Moving | None:
+        """The targets that move with the photos, before they do; None for plain labels."""
+        return self._moving
+
+    @property
     def identity(self) -> Identity:
         """What decides the batches; see ``types.IdentifiedLoader``."""
         return dict(self._identity)
@@ -151,6 +169,7 @@ class ImageLoader:
     @cached_property
     def _identity(self) -> Identity:
         height, width = self._size
+        targets = {} if self._moving is None else {"targets": self._moving.digest}
         return {
             "kind": type(self).__name__,
             "samples": len(self._source),
@@ -160,6 +179,7 @@ class ImageLoader:
             "crop": None if self._crop is None else repr(self._crop),
             "names": names_digest(self._source),
             "labels": array_digest(self._labels),
+            **targets,
         }
 
     @property
@@ -200,7 +220,9 @@ class ImageLoader:
         given, rest = start, self._after(plan, start)
         for left in joined(self._decoding.run(rest, epoch, at_least=self._at_least)):
             given += 1
-            y = torch.from_numpy(self._labels[left.indices])
+            y = left.targets
+            if y is None:
+                y = torch.from_numpy(self._labels[left.indices])
             yield Loaded(Batch(left.pixels.permute(0, 3, 1, 2), y), left.indices)
             del left  # whose memory may be used again
         if not given:
@@ -228,6 +250,8 @@ class ImageLoader:
             return False
         try:
             self._images.get(index)
+            if self._targets is not None:
+                self._targets.check(index)
         except DataError as error:
             self._skipped.add(index, str(error))
             self._skipped.check()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy.typing as npt
 from torch import Tensor
 
 from learnkit.data.augment import BatchTransform
@@ -11,12 +12,15 @@ from learnkit.data.caches import MODES, CacheMode, Caches
 from learnkit.data.geometry import RandomResizedCrop, Resize
 from learnkit.data.items import Items
 from learnkit.data.loader import ImageLoader
+from learnkit.data.moving import Moving
 from learnkit.data.presets import Transforms, default_transforms
 from learnkit.data.skipped import OnError, allowed_share
+from learnkit.data.source import ImageSource
 from learnkit.data.torchvision_tfms import is_torchvision, mixing_part, name_of, parts_of
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
+from learnkit.randomness import FloatArray
 
 Size: TypeAlias = int | tuple[int, int]
 Tfm: TypeAlias = BatchTransform | Callable[[Tensor], Tensor]
@@ -218,11 +222,32 @@ class ImageOptions:
             errors=errors,
         )
 
-    def loader(self, items: Items, *, train: bool) -> ImageLoader:
+    def loader(
+        self,
+        items: Items,
+        *,
+        train: bool,
+        moving: Moving | None = None,
+        weights: FloatArray | None = None,
+    ) -> ImageLoader:
         """Return a loader of ``items``; random order and crops are for training alone."""
+        return self.loader_of(
+            items.source(), items.labels, train=train, moving=moving, weights=weights
+        )
+
+    def loader_of(
+        self,
+        source: ImageSource,
+        labels: npt.NDArray[Any],
+        *,
+        train: bool,
+        moving: Moving | None = None,
+        weights: FloatArray | None = None,
+    ) -> ImageLoader:
+        """Return a loader of any images; random order, crops and draws are for training alone."""
         return ImageLoader(
-            items.source(),
-            items.labels,
+            source,
+            labels,
             batch_size=self.batch_size,
             size=self.size,
             resize=self.resize,
@@ -232,4 +257,6 @@ class ImageOptions:
             num_workers=self.num_workers,
             cache=self.cache,
             errors=self.errors,
+            weights=weights if train else None,
+            moving=moving,
         )

@@ -1,12 +1,13 @@
 """Which samples make up which batch of which epoch. Knows indices only."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from learnkit.data.sampling import checked_weights, drawn, weights_digest
 from learnkit.errors import DataError
-from learnkit.randomness import IntArray, permutation
+from learnkit.randomness import FloatArray, IntArray, permutation
 from learnkit.types import Identity
 
 
@@ -46,9 +47,11 @@ class EpochPlan:
         seed: of the order.
         shuffle: a new order in each epoch, as training wants it.
         drop_last: leave out a last batch that is not full, unless it is the only one.
+        weights: float64 (n,), how often each sample comes relative to the others: each epoch
+            draws ``n`` samples, with replacement. None lets each come once.
 
     Raises:
-        DataError: when ``batch_size`` is below 1.
+        DataError: when ``batch_size`` is below 1, or weights do not fit.
     """
 
     n: int
@@ -56,10 +59,15 @@ class EpochPlan:
     seed: int = 42
     shuffle: bool = False
     drop_last: bool = False
+    weights: FloatArray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise DataError(f"batch_size must be 1 or more, found {self.batch_size}.")
+        if self.weights is not None:
+            checked_weights(self.weights, self.n)
+            if not self.shuffle:
+                raise DataError("Weights are for training: they need shuffle=True.")
 
     @property
     def bounds(self) -> list[int]:
@@ -74,12 +82,13 @@ class EpochPlan:
     @property
     def identity(self) -> Identity:
         """What decides which samples are in which batch, but for their number."""
-        return {
+        plain: Identity = {
             "batch_size": self.batch_size,
             "shuffle": self.shuffle,
             "drop_last": self.drop_last,
             "seed": self.seed,
         }
+        return plain if self.weights is None else {**plain, "weights": weights_digest(self.weights)}
 
     def __len__(self) -> int:
         """Batches in one epoch."""
@@ -87,6 +96,9 @@ class EpochPlan:
 
     def batches(self, epoch: int) -> list[IntArray]:
         """Return the indices of each batch of one epoch."""
+        if self.weights is not None:
+            order = drawn(self.weights, seed=self.seed, epoch=epoch)
+            return [order[a:b] for a, b in itertools.pairwise(self.bounds)]
         return epoch_batches(
             self.n,
             self.batch_size,

@@ -17,6 +17,7 @@ from learnkit.data.geometry import (
     shrink,
     working_short,
 )
+from learnkit.data.moving import Part
 from learnkit.data.pixels import RGB
 from learnkit.data.source import ImageSource
 
@@ -90,7 +91,7 @@ class PreparedImages:
             image = cache.put(index, stamp, image)
         return image
 
-    def put_into(self, out: RGB, index: int, draws: Sequence[float]) -> None:
+    def put_into(self, out: RGB, index: int, draws: Sequence[float]) -> Part | None:
         """Write an image into ``out`` (H, W, 3).
 
         Args:
@@ -98,13 +99,17 @@ class PreparedImages:
             index: of the image.
             draws: what the crop's box is made of, uniform in [0, 1).
 
+        Returns:
+            the part of the image that a random crop shows; None where there is none.
+
         Raises:
             DataError: when it cannot be read.
         """
         image = self.get(index)
         if self._crop is None:
             out[:] = image
-            return
+            return None
         height, width = image.shape[:2]
         box = self._crop.box(height, width, draws, aspect=self._size[1] / self._size[0])
         crop_into(out, image, box)
+        return Part(box[0] / width, box[1] / height, box[2] / width, box[3] / height)

@@ -10,38 +10,50 @@ import torch
 from torch import Tensor
 
 from learnkit.data.augment import BatchTransform, Transform
+from learnkit.data.moved import check_fit, moved
+from learnkit.data.torchvision_targets import apply_with_targets
 from learnkit.data.torchvision_tfms import apply_to_samples, is_torchvision, name_of
 from learnkit.errors import DataError
 from learnkit.randomness import SampleKeys, key_of, mix
-from learnkit.types import Batch
+from learnkit.types import Batch, Moves
 
 # Numbers of float32 that stay in a core's caches from one transform to the next: 2 MB.
 _PART: Final = 1 << 19
 
 
-def run_tfms(tfms: Sequence[Transform], batch: Batch, keys: SampleKeys) -> Batch:
+def run_tfms(
+    tfms: Sequence[Transform], batch: Batch, keys: SampleKeys, *, moves: Moves = ""
+) -> Batch:
     """Return the changed batch; x stays uint8 as long as no transform wants floats.
 
     Args:
         tfms: run in this order.
         batch: x (B, ...); images as uint8 or float in [0, 1].
         keys: what random choices depend on.
+        moves: ``"mask"`` or ``"points"`` where the targets move with the pixels of x.
 
     Raises:
-        DataError: when x is not what a transform is for, or it makes of it what no model takes.
+        DataError: when x is not what a transform is for, or it makes of it what no model takes;
+            or masks or points are to move, and do not fit or a transform cannot move them.
     """
+    if moves:
+        check_fit(batch.y, batch.x, moves)
     x, step = batch.x, _samples_at_once(tfms, batch.x)
     if step >= len(x):
-        return _run(tfms, batch, keys)
+        return _run(tfms, batch, keys, moves)
     out: Tensor | None = None
+    targets: list[Tensor] = []
     for first in range(0, len(x), step):
         part = slice(first, first + step)
         part_keys = replace(keys, indices=keys.indices[part])
-        made = _run(tfms, batch._replace(x=x[part]), part_keys).x
+        given = batch._replace(x=x[part], y=batch.y[part] if moves else batch.y)
+        made, y = _run(tfms, given, part_keys, moves)
         if out is None:
             out = _room(x, made)
         out[part] = made
-    return batch if out is None else batch._replace(x=out)
+        targets += [y] if moves else []
+    changed = batch if out is None else batch._replace(x=out)
+    return changed._replace(y=torch.cat(targets)) if targets else changed
 
 
 def as_float(x: Tensor) -> Tensor:
@@ -67,17 +79,19 @@ def _room(x: Tensor, made: Tensor) -> Tensor:
     return torch.empty((len(x), *made.shape[1:]), dtype=made.dtype, memory_format=form)
 
 
-def _run(tfms: Sequence[Transform], batch: Batch, keys: SampleKeys) -> Batch:
+def _run(tfms: Sequence[Transform], batch: Batch, keys: SampleKeys, moves: Moves) -> Batch:
     given, culprit = batch.x, ""
     for place, (transform, its_keys) in enumerate(zip(tfms, keys_of(tfms, keys), strict=True)):
         with _named(transform, place):
             if isinstance(transform, BatchTransform):
-                batch = _changed(transform, batch, its_keys)
+                batch = _changed(transform, batch, its_keys, moves)
             elif is_torchvision(transform):
-                batch = batch._replace(x=apply_to_samples(transform, batch.x, keys, place))
+                batch = _sampled(transform, batch, keys, place, moves)
                 culprit = name_of(transform) if _loses_channels(given, batch.x) else culprit
             else:
                 batch = batch._replace(x=transform(as_float(batch.x)))
+            if moves:
+                check_fit(batch.y, batch.x, moves)
     if culprit and _loses_channels(given, batch.x):
         raise DataError(
             f"{culprit} must leave as many channels as the loader gives: expected "
@@ -86,7 +100,7 @@ def _run(tfms: Sequence[Transform], batch: Batch, keys: SampleKeys) -> Batch:
     return batch
 
 
-def _changed(transform: BatchTransform, batch: Batch, keys: SampleKeys) -> Batch:
+def _changed(transform: BatchTransform, batch: Batch, keys: SampleKeys, moves: Moves) -> Batch:
     if batch.x.dim() != 4:
         raise DataError(
             f"{name_of(transform)} changes images (B, C, H, W); the loader "
@@ -94,7 +108,18 @@ def _changed(transform: BatchTransform, batch: Batch, keys: SampleKeys) -> Batch
         )
     if not transform.moves_pixels_only:
         batch = batch._replace(x=as_float(batch.x))
-    return transform(batch, keys)
+    size = batch.x.shape[2], batch.x.shape[3]
+    maps = transform.moves_by(keys, *size) if moves else None
+    changed = transform(batch, keys)
+    return changed if maps is None else changed._replace(y=moved(changed.y, maps, moves, size))
+
+
+def _sampled(
+    transform: Transform, batch: Batch, keys: SampleKeys, place: int, moves: Moves
+) -> Batch:
+    if moves:
+        return apply_with_targets(transform, batch, keys, place, moves)
+    return batch._replace(x=apply_to_samples(transform, batch.x, keys, place))
 
 
 def _loses_channels(given: Tensor, x: Tensor) -> bool:

@@ -47,7 +47,7 @@ def split_stratified(labels: Sequence[str], pct: float, seed: int) -> tuple[IntA
     Raises:
         DataError: when ``pct`` is out of range or no class has two samples.
     """
-    codes = _sorted_codes(Labels.of(labels))
+    codes = sorted_codes(Labels.of(labels))
     n_valid = _valid_count(len(labels), pct)
     counts = np.bincount(codes)
     if counts.max() < 2:
@@ -63,7 +63,7 @@ def split_stratified(labels: Sequence[str], pct: float, seed: int) -> tuple[IntA
     return np.sort(order[~to_valid]), np.sort(order[to_valid])
 
 
-def _sorted_codes(labels: Labels) -> IntArray:
+def sorted_codes(labels: Labels) -> IntArray:
     """Number the labels in their order as texts, whichever of them came first."""
     ranks = np.zeros(len(labels.texts), dtype=np.int64)
     ranks[np.argsort(np.array(labels.texts, dtype=object))] = np.arange(len(labels.texts))
@@ -75,7 +75,7 @@ def split_groups(
 ) -> tuple[IntArray, IntArray]:
     """Split so that samples of one group (rows that name one file) stay on one side."""
     labels = Labels.of(labels)
-    if _all_differ(groups):
+    if all_differ(groups):
         if stratified:
             return split_stratified(labels, pct, seed)
         return split_random(len(groups), pct, seed)
@@ -92,7 +92,7 @@ def split_groups(
     return np.flatnonzero(~to_valid), np.flatnonzero(to_valid)
 
 
-def _all_differ(texts: Sequence[str]) -> bool:
+def all_differ(texts: Sequence[str]) -> bool:
     """Say whether no two texts are equal, by their hashes alone: a set of them all would be large.
 
     It may be wrong in one way only: two that differ have the same hash, and False is returned.

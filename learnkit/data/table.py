@@ -67,8 +67,23 @@ class Rows(NamedTuple):
     held_out: list[bool] | None
 
 
-def read_csv(path: Path, *, delimiter: str, header: bool) -> Table:
+def read_csv(
+    path: Path,
+    *,
+    delimiter: str,
+    header: bool,
+    quotes: bool = True,
+    skipinitialspace: bool = False,
+) -> Table:
     """Read a CSV file as text; blank lines are left out.
+
+    Args:
+        path: the file.
+        delimiter: between cells.
+        header: whether the first line names the columns.
+        quotes: whether a cell that begins with ``"`` goes on to the next one, over delimiters and
+            line ends; False takes every sign as it is.
+        skipinitialspace: whether a quote may follow a space.
 
     Raises:
         DataError: when it is missing, empty, not UTF-8, or a line is longer than the first.
@@ -78,7 +93,12 @@ def read_csv(path: Path, *, delimiter: str, header: bool) -> Table:
         raise DataError(f"Table {path} does not exist.{did_you_mean(path.name, beside)}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(
+                file,
+                delimiter=delimiter,
+                quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+                skipinitialspace=skipinitialspace,
+            )
             lines = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
@@ -145,18 +165,27 @@ def read_rows(
         DataError: for a missing column, naming the nearest; for a row without a file or label,
             naming the row.
     """
+    files = file_names(table, fn_col, folder=folder, suffix=suffix)
+    labels = filled(table, label_col, "label_col", "label")
+    held_out = None if valid_col is None else held_out_flags(table, valid_col)
+    return Rows(files, labels, held_out)
+
+
+def file_names(
+    table: Table, wanted: Column, *, folder: str | os.PathLike[str] | None, suffix: str
+) -> list[str]:
+    """Return a column of files below ``folder``; DataError names a row that has none."""
     prefix = f"{Path(folder).as_posix()}/" if folder is not None and str(folder) else ""
-    files = _texts(table, fn_col, "fn_col", "file name")
-    labels = _texts(table, label_col, "label_col", "label")
-    held_out = None if valid_col is None else _flags(table, valid_col)
-    return Rows([_under(prefix, name + suffix) for name in files], labels, held_out)
+    names = filled(table, wanted, "fn_col", "file name")
+    return [_under(prefix, name + suffix) for name in names]
 
 
 def _under(prefix: str, name: str) -> str:
     return name if Path(name).is_absolute() else prefix + name
 
 
-def _texts(table: Table, wanted: Column, option: str, noun: str) -> list[str]:
+def filled(table: Table, wanted: Column, option: str, noun: str) -> list[str]:
+    """Return a column as texts; DataError names the first row that has nothing there."""
     values = table.column(wanted, option)
     for row, value in zip(table.rows, values, strict=True):
         if is_missing(value):
@@ -167,7 +196,8 @@ def _texts(table: Table, wanted: Column, option: str, noun: str) -> list[str]:
     return [str(value) for value in values]
 
 
-def _flags(table: Table, wanted: Column) -> list[bool]:
+def held_out_flags(table: Table, wanted: Column) -> list[bool]:
+    """Return whether each row is for validation; DataError names what says neither."""
     words = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
     flags: list[bool] = []
     for row, value in zip(table.rows, table.column(wanted, "valid_col"), strict=True):

@@ -11,7 +11,10 @@ from torch.utils.data import Dataset, Subset, TensorDataset
 
 from learnkit.data.labels import encode, is_missing, names_of_classes, sorted_classes
 from learnkit.errors import DataError
+from learnkit.losses import binary_cross_entropy_of_logits
 from learnkit.names import did_you_mean
+from learnkit.tasks import MultiLabel
+from learnkit.types import LossFn
 
 
 def encode_targets(
@@ -53,6 +56,15 @@ def encode_targets(
                     f"{did_you_mean(label, names)} Give every class in classes=."
                 )
     return [torch.from_numpy(encode(part, names)) for part in texts], names
+
+
+def several_labels(
+    targets: Tensor, classes: tuple[str, ...], loss_func: LossFn | None
+) -> MultiLabel | None:
+    """Return the task of boolean targets (N, K); None for other targets."""
+    if targets.dtype != torch.bool:
+        return None
+    return MultiLabel(loss_func or binary_cross_entropy_of_logits, classes)
 
 
 def _label_names(

@@ -1,6 +1,6 @@
 """Batches of any torch DataLoader, reproducible by (seed, epoch). Knows nothing of images."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from learnkit.data.dict_batches import DictReader
 from learnkit.data.fetch import kept_globals, seed_globals
 from learnkit.data.identity import dataset_digest, dataset_name
 from learnkit.errors import DataError
@@ -18,7 +19,7 @@ from learnkit.types import Batch, Identity, Loaded
 
 
 class TorchLoader:
-    """Any torch DataLoader of pairs (x, y), made reproducible by (seed, epoch).
+    """Any torch DataLoader of pairs (x, y), or of dicts, made reproducible by (seed, epoch).
 
     Its generators, and the global ones while it fetches, are set from (seed, epoch) and put back.
     With ``persistent_workers`` and random transforms, the workers' own generators run on from
@@ -27,11 +28,19 @@ class TorchLoader:
     Samples are counted by their place in the epoch, since a DataLoader does not tell which they
     are: ``sample 7`` of a loader without shuffling is sample 7 of its dataset.
 
+    Args:
+        dl: gives the batches.
+        seed: see above.
+        reader: says what is x and what is y in batches that are dicts; see ``DictReader``.
+
     Raises:
         DataError: when the DataLoader does not know how many batches it has.
     """
 
-    def __init__(self, dl: DataLoader[Any], *, seed: int = 42) -> None:
+    def __init__(
+        self, dl: DataLoader[Any], *, seed: int = 42, reader: DictReader | None = None
+    ) -> None:
+        self._reader = reader
         try:
             self._len = len(dl)
         except TypeError:
@@ -101,7 +110,7 @@ class TorchLoader:
         """Give the batches of one epoch; the first ``start`` are fetched and thrown away.
 
         Raises:
-            DataError: when the DataLoader gives anything but pairs.
+            DataError: when the DataLoader gives anything but pairs and dicts that ``reader`` reads.
             RuntimeError: within five seconds, when one of its processes died. One that stands still
                 is waited for until the DataLoader's own ``timeout``, which is for ever by default.
         """
@@ -137,10 +146,22 @@ class TorchLoader:
                 if (pid := wait_for_death(iterator)) is None:
                     raise
                 raise RuntimeError(f"DataLoader worker (pid {pid}) exited unexpectedly") from None
+        return self._pair(batch)
+
+    def _pair(self, batch: Any) -> Batch:
+        if isinstance(batch, Mapping):
+            return (self._reader or DictReader()).read(batch)
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             found = type(batch).__name__
             size = f" of {len(batch)}" if isinstance(batch, tuple | list) else ""
-            raise DataError(f"A DataLoader must give pairs (x, y); found a {found}{size}.")
+            raise DataError(
+                f"A DataLoader must give pairs (x, y), or dicts; found a {found}{size}."
+            )
+        if self._reader is not None and self._reader != DictReader():
+            raise DataError(
+                "x_keys and y_key are for batches that are dicts; this DataLoader gives pairs "
+                "(x, y). Leave them out."
+            )
         return Batch(*batch)
 
     def _generators(self) -> list[torch.Generator]:

@@ -5,7 +5,7 @@ get one sample after the other, with every generator that they may draw from set
 torchvision is recognised by name; it is not imported here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import torch
@@ -47,7 +47,14 @@ def name_of(transform: object) -> str:
     return type(transform).__name__
 
 
-def apply_to_samples(transform: Any, x: Tensor, keys: SampleKeys, place: int) -> Tensor:
+def apply_to_samples(
+    transform: Any,
+    x: Tensor,
+    keys: SampleKeys,
+    place: int,
+    *,
+    call: Callable[[Tensor], object] | None = None,
+) -> Tensor:
     """Return the batch with each sample changed on its own.
 
     What happens to a sample is a pure function of (seed, epoch, index, place). All generators are
@@ -58,18 +65,19 @@ def apply_to_samples(transform: Any, x: Tensor, keys: SampleKeys, place: int) ->
         x: uint8 or float (B, ...), as the transform will get it sample by sample.
         keys: of the samples.
         place: of the transform in the list, which keeps two of them apart.
+        call: what to do with one sample, by default ``transform(sample)``.
 
     Raises:
         DataError: when what comes back is no image, or not of one shape.
     """
-    if _is_elementwise(transform):
+    if call is None and _is_elementwise(transform):
         return _checked(transform, transform(x.clone()))
     made: list[Tensor] = []
     with kept_globals(), kept_generators(x.device):
         for sample, index in zip(x, keys.indices.tolist(), strict=True):
             _seed(x.device, keys.seed, key_of("torchvision"), keys.epoch, index, place)
             try:
-                result = transform(sample.clone())  # some work in place
+                result = (call or transform)(sample.clone())  # some work in place
             except Exception as error:
                 error.add_note(f"while changing sample {index}")
                 raise

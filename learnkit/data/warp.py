@@ -16,6 +16,21 @@ def identities(n: int) -> Tensor:
     return torch.eye(3, dtype=torch.float64).repeat(n, 1, 1)
 
 
+def mirrorings(across: Tensor, down: Tensor) -> Tensor:
+    """Mirror left and right where ``across`` is True, top and bottom where ``down`` is: (B,)."""
+    maps = identities(len(across))
+    maps[across, 0, 0] = -1.0
+    maps[down, 1, 1] = -1.0
+    return maps
+
+
+def exchanges(chosen: Tensor) -> Tensor:
+    """Exchange rows and columns where ``chosen`` (B,) is True."""
+    maps = identities(len(chosen))
+    maps[chosen] = maps[chosen][:, [1, 0, 2]]
+    return maps
+
+
 def rotations(angles: Tensor, aspect: float) -> Tensor:
     """Turn by ``angles`` (B,) radians; ``aspect`` is width / height, so that circles stay round."""
     maps = identities(len(angles))

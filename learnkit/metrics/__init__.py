@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from learnkit.metrics.bootstrap import Interval, interval
     from learnkit.metrics.calibration import calibration_error
     from learnkit.metrics.class_metric import ClassMetric
+    from learnkit.metrics.foreground import foreground_accuracy
     from learnkit.metrics.hits import f1, precision, recall
     from learnkit.metrics.masks import dice, iou
     from learnkit.metrics.multilabel import multilabel_accuracy
@@ -50,6 +51,7 @@ __all__ = [
     "dice",
     "error_rate",
     "f1",
+    "foreground_accuracy",
     "interval",
     "iou",
     "kappa",
@@ -81,6 +83,7 @@ __getattr__ = lazy_names(
         "calibration_error": "calibration",
         "dice": "masks",
         "f1": "hits",
+        "foreground_accuracy": "foreground",
         "interval": "bootstrap",
         "iou": "masks",
         "kappa": "agreement",

@@ -22,6 +22,7 @@ _MADE: Final = (
     "calibration_error",
     "dice",
     "f1",
+    "foreground_accuracy",
     "iou",
     "kappa",
     "mae",

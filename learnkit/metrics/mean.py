@@ -38,8 +38,10 @@ class MeanMetric:
 
     def update(self, preds: Tensor, targets: Tensor) -> None:
         """Add one batch; no transfer to the host."""
-        value = self.fn(preds, targets)
         n = targets.shape[0]
+        if not n:  # a mean of nothing, NaN; such as of masks of which no pixel counts
+            return
+        value = self.fn(preds, targets)
         if self._total is None:
             self._total = self._start(value, preds.device)
         if isinstance(value, Tensor):

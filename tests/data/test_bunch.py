@@ -106,9 +106,9 @@ def test_arrays_of_names_are_encoded():
 
 def test_arrays_to_validate_on_may_be_given():
     x, y = torch.zeros(6, 3), torch.arange(6) % 3
-    data = DataBunch.from_arrays(x, y, valid=(x[:2], y[:2]), batch_size=6)
+    data = DataBunch.from_arrays(x, y, valid=(x[:4], y[:4]), batch_size=6)
     assert data.classes == ("0", "1", "2")
-    assert (data.train_dl.n_samples, data.valid_dl.n_samples) == (6, 2)
+    assert (data.train_dl.n_samples, data.valid_dl.n_samples) == (6, 4)
     assert message_of(DataBunch.from_arrays, x, y, valid=(x, y), valid_pct=0.5) == (
         "valid and valid_pct=0.5 were both given: give one."
     )

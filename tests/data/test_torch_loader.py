@@ -148,10 +148,14 @@ def test_a_dataloader_that_does_not_give_pairs_or_has_no_length_is_named() -> No
 
     with pytest.raises(DataError) as caught:
         next(iter(TorchLoader(DataLoader(Named()))))
-    assert str(caught.value) == "A DataLoader must give pairs (x, y); found a dict."
+    assert str(caught.value) == (
+        "A batch is a dict of 'x', and none of these is known to be the target. Name it in y_key=."
+    )
     with pytest.raises(DataError) as caught:
         next(iter(TorchLoader(DataLoader(TensorDataset(torch.zeros(3))))))
-    assert str(caught.value) == "A DataLoader must give pairs (x, y); found a list of 1."
+    assert str(caught.value) == (
+        "A DataLoader must give pairs (x, y), or dicts; found a list of 1."
+    )
     with pytest.raises(DataError) as caught:
         TorchLoader(DataLoader(Streamed()))
     assert str(caught.value) == (

@@ -39,6 +39,8 @@ def check_loaders(
     sources = _file_sources(present)
     if not sources:
         return _check_rows(present, title=title, classes=classes, options=options)
+    if any(_several(loader) for loader in present.values()):
+        classes = ()  # which are counted as one for each photo
     root = _root_of(list(sources.values()))
     samples = [
         Sample(part, _below(root, source.describe(index)), label)
@@ -65,6 +67,11 @@ def _labels(loader: BatchLoader, classes: Sequence[str]) -> Iterator[str | None]
     for label in loader.labels.tolist() if isinstance(loader, ImageLoader) else ():
         known = isinstance(label, int) and 0 <= label < len(classes)
         yield classes[label] if known else None
+
+
+def _several(loader: BatchLoader) -> bool:
+    """Whether samples have several labels or values each."""
+    return isinstance(loader, ImageLoader) and loader.labels.ndim > 1
 
 
 def _root_of(sources: Sequence[FileSource]) -> Path:

@@ -102,7 +102,10 @@ def test_arrays_are_checked_by_their_numbers(arrays, capsys):
     held = x[:4].copy()
     held[3, 0, 0, 0] = np.nan
     held[1:3] += 1
-    data = DataBunch.from_arrays(x, y, valid=(held, y[:4]), batch_size=8)
+    sides = [
+        TensorDataset(torch.from_numpy(a), torch.from_numpy(b)) for a, b in ((x, y), (held, y[:4]))
+    ]
+    data = DataBunch.from_dataset(*sides, classes=["0", "1"], batch_size=8)
     report = data.check()
     assert [(found.kind, found.severity, found.words) for found in report.findings] == [
         ("not finite", "error", "1 sample has NaN or infinity: valid sample 3"),
@@ -115,7 +118,8 @@ def test_arrays_are_checked_by_their_numbers(arrays, capsys):
 
 def test_equal_rows_of_few_numbers_are_a_warning_as_chance_makes_them():
     x = np.array([[0, 1], [1, 0], [0, 1], [0, 1]], np.float32)
-    data = DataBunch.from_arrays(x[:3], np.array([0, 1, 1]), valid=(x[3:], np.array([0])))
+    with pytest.warns(UserWarning, match="validation has no sample of it"):
+        data = DataBunch.from_arrays(x[:3], np.array([0, 1, 1]), valid=(x[3:], np.array([0])))
     report = data.check(show=False)
     assert {found.kind: found.severity for found in report.findings} == {
         "leak": "warning",

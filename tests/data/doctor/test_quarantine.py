@@ -237,7 +237,7 @@ def test_samples_that_are_no_files_cannot_be_moved():
 
     x = np.zeros((4, 3, 8, 8), np.float32)
     with pytest.warns(UserWarning, match="fewer training samples"):
-        data = DataBunch.from_arrays(x, np.array([0, 1, 0, 1]), valid_pct=0.5)
+        data = DataBunch.from_arrays(x, np.array([0, 1, 0, 1]), split=([0, 1], [2, 3]))
     with pytest.raises(DataError) as caught:
         move_aside(data.check(show=False))
     assert str(caught.value) == (

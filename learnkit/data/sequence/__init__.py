@@ -1,0 +1,1 @@
+"""Sequences of numbers, and texts as streams of tokens for language models."""

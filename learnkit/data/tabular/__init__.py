@@ -1,0 +1,1 @@
+"""Tables: columns of categories, numbers and dates become one tensor; ratings likewise."""

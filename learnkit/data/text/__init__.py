@@ -1,0 +1,1 @@
+"""Texts as batches: tokens, vocabulary, lengths. Knows no model."""
