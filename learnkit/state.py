@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from learnkit.errors import StateError
+from learnkit.optim import asks_for, words_for
 from learnkit.progress import Progress
 from learnkit.randomness import IntArray
 from learnkit.running_loss import RunningLoss
@@ -208,10 +209,12 @@ class State:
             ValueError: when it is no whole number of at least 1, or the optimizer is L-BFGS.
         """
         _check_count("accumulate_over() takes a number of batches", batches)
-        if batches > 1 and isinstance(self._optimizer, torch.optim.LBFGS):
+        optimizer = self._optimizer
+        if batches > 1 and optimizer is not None and asks_for(optimizer) is not None:
             raise ValueError(
-                "L-BFGS computes the loss of one batch again and again within a step, so it cannot "
-                f"accumulate over {batches}; leave accumulate out and take larger batches."
+                f"{words_for(optimizer)} computes the loss of one batch again and again within a "
+                f"step, so it cannot accumulate over {batches}; leave accumulate out and take "
+                "larger batches."
             )
         self.accumulate = batches
         self._plan_steps()

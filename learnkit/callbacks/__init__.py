@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from learnkit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from learnkit.callbacks.batches.carry_hidden import CarryHidden
     from learnkit.callbacks.batches.distillation import Distillation
     from learnkit.callbacks.batches.mixing import CutMix, MixUp, MixUpOrCutMix
     from learnkit.callbacks.batches.overfit_one_batch import OverfitOneBatch
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from learnkit.callbacks.watch.gradient_monitor import GradientMonitor
     from learnkit.callbacks.watch.lambda_callback import LambdaCallback
     from learnkit.callbacks.watch.profiler import Profiler
+    from learnkit.callbacks.watch.sample_grid import SampleGrid
     from learnkit.callbacks.watch.timer import Timer
     from learnkit.callbacks.watch.validate_every import ValidateEvery
     from learnkit.callbacks.weights.bn_freeze import BnFreeze
@@ -62,6 +64,7 @@ __all__ = [  # noqa: RUF022, as text, not as isort has it
     "AdaptiveGradientClip",
     "BnFreeze",
     "CSVLog",
+    "CarryHidden",
     "CometLog",
     "CutMix",
     "Distillation",
@@ -95,6 +98,7 @@ __all__ = [  # noqa: RUF022, as text, not as isort has it
     "RunFolder",
     "SAM",
     "SWA",
+    "SampleGrid",
     "SaveBest",
     "SaveLast",
     "SaveTopK",
@@ -116,6 +120,7 @@ __getattr__ = lazy_names(
         "AdaptiveGradientClip": "gradients.adaptive_gradient_clip",
         "BnFreeze": "weights.bn_freeze",
         "CSVLog": "logs.csv_log",
+        "CarryHidden": "batches.carry_hidden",
         "CometLog": "logs.comet_log",
         "CutMix": "batches.mixing",
         "Distillation": "batches.distillation",
@@ -151,6 +156,7 @@ __getattr__ = lazy_names(
         "SWA": "weights.swa",
         "SaveBest": "saves.save_best",
         "SaveLast": "saves.save_last",
+        "SampleGrid": "watch.sample_grid",
         "SaveTopK": "saves.save_top_k",
         "ShortRun": "stop.short_run",
         "TensorBoardLog": "logs.tensorboard_log",

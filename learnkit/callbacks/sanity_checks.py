@@ -36,6 +36,8 @@ class SanityChecks(Callback):
 
     Args:
         mute: names of checks that are turned off.
+        quiet: names of checks that the task turns off, as what they look at says nothing there.
+        turns: batches until each part of a model had its turn, see `GradientWatch`.
         classes: the classes' names, for the lines.
         pretrained: the normalisation that the model's weights were pretrained with; None where
             they were not, and the check ``normalize`` is off.
@@ -48,21 +50,27 @@ class SanityChecks(Callback):
 
     @checked_keywords
     def __init__(
-        self, *, mute: Mute = (), classes: Sequence[str] = (), pretrained: Normalize | None = None
+        self,
+        *,
+        mute: Mute = (),
+        quiet: Mute = (),
+        turns: int = 1,
+        classes: Sequence[str] = (),
+        pretrained: Normalize | None = None,
     ) -> None:
-        self.mute = check_mute(mute)
+        self.mute, self.turns = check_mute(mute) | check_mute(quiet), turns
         self.classes, self.pretrained = tuple(classes), pretrained
         self._said: set[CheckName] = set()
         self._losses = KeptLosses(on_host=True)
         guessing = math.log(len(self.classes)) if self.classes else 0.0
-        self._spikes, self._gradients = SpikeWatch(floor=guessing), GradientWatch()
+        self._spikes, self._gradients = SpikeWatch(floor=guessing), GradientWatch(turns=turns)
         self._seen = SeenData(self.classes)
         self._labels = self._seen.labels
         self._frozen: FrozenWeights | None = None
 
     @override
     def before_fit(self, state: State) -> None:
-        self._said, self._gradients = set(), GradientWatch()
+        self._said, self._gradients = set(), GradientWatch(turns=self.turns)
         self._losses = KeptLosses(on_host=state.device.type == "cpu")
         self._frozen, self._next_look = None, 0.0  # what is loaded to go on with comes after this
         self._inputs_due = self.pretrained is not None and "normalize" not in self.mute
@@ -150,7 +158,9 @@ class SanityChecks(Callback):
     def _after_training(self, state: State) -> None:
         self._say("loss_spike", self._spikes.finding())
         self._say("zero_gradient", self._gradients.finding(state.model, state.optimizer))
-        if not self._labels.is_settled:
+        # a loader may put samples of similar length together, and those are often of one class
+        alike = getattr(state.train_dl, "groups_alike", False)
+        if not self._labels.is_settled and not alike:
             self._say("constant_labels", self._labels.constant())
         if self._frozen is not None:
             self._say("optimizer", self._frozen.finding())

@@ -99,7 +99,7 @@ def _transforms(tfms: Sequence[BatchTransform]) -> str:
         parts.append(f"_CORNERS = {warp._CORNERS}")
         maps = (warp.identities, warp.rotations, warp.zooms, warp.warps)
         parts.append(sources(*maps, warp._homographies, warp.sampling_grid))
-    parts += [source_of(kind, bases=False) for kind in kinds]
+    parts += [source_of(kind, bases=False, drop=("moves_by",)) for kind in kinds]
     moving = all(tfm.moves_pixels_only for tfm in tfms)
     seen: dict[str, int] = {}
     lines: list[str] = []

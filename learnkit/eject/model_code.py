@@ -10,6 +10,7 @@ from learnkit.eject.same_model import compare
 from learnkit.eject.source import source_of, sources
 from learnkit.eject.values import made_by
 from learnkit.errors import ExportError
+from learnkit.models.dense import Residual
 from learnkit.models.head import ConcatPool, MeanPool
 from learnkit.models.scratch import ScratchModel, conv_norm
 from learnkit.models.timm_source import ChannelsFirst, OnePixel, TimmSource
@@ -17,7 +18,7 @@ from learnkit.models.torchvision_source import TorchvisionSource
 from learnkit.models.transfer import CnnModel
 from learnkit.models.xresnet import STAGES, _Block, _stage
 
-_HELPERS = {"ConcatPool": ConcatPool, "MeanPool": MeanPool}
+_HELPERS = {"ConcatPool": ConcatPool, "MeanPool": MeanPool, "Residual": Residual}
 
 NET = '''class Net(nn.Module):
     """A pretrained body and a head: photos (B, 3, H, W) to logits (B, K)."""
@@ -124,8 +125,11 @@ def _layers(module: nn.Module, place: str) -> str:
             pairs = [f"    ({name!r}, {_indented(code)})," for name, code in inner]
             lines = ["nn.Sequential(OrderedDict([", *pairs, "]))"]
         return "\n".join(lines)
-    if type(module) in _HELPERS.values():
+    if type(module) in (ConcatPool, MeanPool):
         return f"{type(module).__name__}()"
+    if type(module) is Residual:
+        inner_code = [_layers(child, f"{place}.{name}") for name, child in _children(module)]
+        return "\n".join(["Residual(", *(f"    {_indented(code)}," for code in inner_code), ")"])
     made = made_by(module) if not list(module.children()) else None
     if made is None:
         raise ExportError(
@@ -146,7 +150,7 @@ def _indented(code: str) -> str:
 
 
 def _helpers(code: str) -> str:
-    return "\n\n\n".join(source_of(cls) for name, cls in _HELPERS.items() if f"{name}()" in code)
+    return "\n\n\n".join(source_of(cls) for name, cls in _HELPERS.items() if f"{name}(" in code)
 
 
 def built(code: ModelCode) -> nn.Module:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from learnkit.data import order
 from learnkit.eject.source import sources
+from learnkit.errors import ExportError
 
 INSTEAD = (
     "Give the data as files (ImageDataBunch.from_folder and the like) or as tensors "
@@ -36,6 +37,11 @@ def plans(sides: dict[str, Any]) -> str:
     rows = []
     for side, loader in sides.items():
         plan = loader._plan
+        if plan.weights is not None:
+            raise ExportError(
+                "The samples of an epoch are drawn by weights (sampling=), which eject does not "
+                "write. Leave sampling out, or put the draw into a script of your own."
+            )
         last = f", drop_last={plan.drop_last}" if plan.drop_last else ""
         rows.append(
             f'    "{side}": dict(n={plan.n}, batch_size={plan.batch_size}, seed={plan.seed}, '

@@ -130,7 +130,7 @@ def _fitting(train: ImageLoader, sides: dict[str, ImageLoader]) -> str:
     plain = any(x._crop is None for x in sides.values())
     wanted: list[Any] = [geometry.shrink, geometry.resize, geometry.centre_box]
     if plain:
-        wanted += [geometry.fit_image, geometry._fit_padded]
+        wanted += [geometry.fit_image, geometry.padded_box, geometry._fit_padded]
     if train._crop is not None:
         wanted += [geometry.crop_into, geometry.RandomResizedCrop]
     if any(map(_through_jpeg, sides.values())):

@@ -1,14 +1,15 @@
-"""Small models to train from scratch: perceptrons and a plain convolutional net.
+"""Models to train from scratch that are layers in a row, and a plain convolutional net.
 
 Each can be rebuilt from its ``spec``, plain values that go into an export.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
-from torch import nn
+from torch import Tensor, nn
 
+from learnkit.errors import ModelError
 from learnkit.models.backbone import ParameterGroups
 from learnkit.models.head import MeanPool
 from learnkit.models.seeded import seeded
@@ -31,36 +32,11 @@ class ScratchModel(nn.Sequential):
         """Return all parameters as one group: nothing here is pretrained."""
         return [list(self.parameters())]
 
-
-@checked_keywords
-def mlp(*sizes: int, seed: int = 0) -> ScratchModel:
-    """Build a perceptron with ReLU between its layers: (B, ...) -> logits (B, sizes[-1]).
-
-    Example:
-        >>> import torch
-        >>> mlp(784, 50, 10)(torch.zeros(2, 1, 28, 28)).shape
-        torch.Size([2, 10])
-
-    Args:
-        sizes: numbers per sample in, per hidden layer, and out: ``mlp(784, 50, 10)``.
-        seed: of the initialisation.
-    """
-    if len(sizes) < 2:
-        raise ValueError(
-            f"mlp() needs the numbers in and out, such as mlp(784, 50, 10); found {sizes}."
-        )
-    check_widths(sizes=sizes)
-    with seeded(seed, "mlp"):
-        layers: list[nn.Module] = [nn.Flatten()]
-        for n_in, n_out in itertools.pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-    return ScratchModel(layers[:-1], spec={"model": "mlp", "sizes": list(sizes)})
-
-
-@checked_keywords
-def linear(n_in: int, n_out: int, *, seed: int = 0) -> ScratchModel:
-    """Build one linear layer: (B, ...) -> logits (B, n_out)."""
-    return mlp(n_in, n_out, seed=seed)
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the layers; ModelError says what ``x`` must be when it does not fit the first."""
+        _check_input(self.spec, x)
+        y: Tensor = super().forward(x)  # type: ignore[no-untyped-call, unused-ignore]
+        return y
 
 
 @checked_keywords
@@ -105,6 +81,30 @@ def cnn(
         )
         init_cnn(model)
     return model
+
+
+def _check_input(spec: Mapping[str, Any], x: Tensor) -> None:
+    """Compare a batch with what a model was built for, before torch says it of two matrices."""
+    shape = tuple(x.shape)
+    if "sizes" in spec:
+        n_in, found = spec["sizes"][0], x[0].numel() if x.ndim and len(x) else None
+        if found is not None and found != n_in:
+            raise ModelError(
+                f"the model takes {n_in} numbers per sample, and the data has {found}: x {shape}. "
+                f"Build it with n_in={found}, such as models.mlp({found}, ...)."
+            )
+    elif "in_channels" in spec:
+        channels = spec["in_channels"]
+        if x.ndim != 4:
+            raise ModelError(
+                f"the model takes photos (B, {channels}, H, W); the data has x {shape}. "
+                "x[:, None] gives one channel to pictures (B, H, W)."
+            )
+        if x.shape[1] != channels:
+            raise ModelError(
+                f"the model takes photos of {channels} channels, and the data has {x.shape[1]}: x "
+                f"{shape}. Build it with in_channels={x.shape[1]}."
+            )
 
 
 def conv_norm(

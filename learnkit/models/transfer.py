@@ -13,6 +13,7 @@ from learnkit.models.catalogue import is_known
 from learnkit.models.fast_body import FastBody, has_hooks
 from learnkit.models.head import ConcatPool, MeanPool, fastai_head, plain_head
 from learnkit.models.seeded import seeded
+from learnkit.models.value_range import Range, ValueRange, check_range
 from learnkit.names import checked_keywords, did_you_mean
 
 Json: TypeAlias = dict[str, Any]
@@ -92,6 +93,7 @@ def build_cnn(
     weights: Weights = "default",
     head: Head = "fastai",
     dropout: float | None = None,
+    y_range: Range | None = None,
     seed: int = 0,
 ) -> CnnModel:
     """Build a model of a backbone and a new head.
@@ -107,26 +109,30 @@ def build_cnn(
 
     Args:
         backbone: such as ``models.resnet34``.
-        n_classes: width of the logits.
+        n_classes: width of the logits, or how many values are predicted.
         weights: as in ``Backbone.build_body``.
         head: ``"fastai"``, ``"plain"``, or a module that takes maps (B, n_features, h, w).
         dropout: of the head; its own default when None.
+        y_range: lowest and highest value, which a sigmoid behind the head is stretched to; None
+            leaves the head's outputs as they are.
         seed: of the initialisation.
 
     Raises:
         WeightsError: when the weights cannot be had or do not fit.
         ModelError: when ``head`` is no head.
+        ValueError: when ``y_range`` is no range.
     """
     _check(backbone, head, dropout)
+    ends = check_range(y_range)
     with seeded(seed, "body"):
         body = backbone.build_body(weights)
     with seeded(seed, "head"):
-        module = _build_head(backbone, n_classes, head, dropout)
+        module = _ranged(_build_head(backbone, n_classes, head, dropout), ends)
     return CnnModel(
         body,
         module,
         backbone=backbone,
-        spec=_spec(backbone, n_classes, head, dropout),
+        spec=_spec(backbone, n_classes, head, dropout, ends),
         pretrained=weights is not None,
     )
 
@@ -157,13 +163,25 @@ def _build_head(backbone: Backbone, n_classes: int, head: Head, dropout: float |
     )
 
 
-def _spec(backbone: Backbone, n_classes: int, head: Head, dropout: float | None) -> Json | None:
+def _ranged(head: nn.Module, ends: Range | None) -> nn.Module:
+    """Put the range behind a head; into it where it is a row of layers, as learnkit's are."""
+    if ends is None:
+        return head
+    layers = head if type(head) is nn.Sequential else [head]
+    return nn.Sequential(*layers, ValueRange(*ends))
+
+
+def _spec(
+    backbone: Backbone, n_classes: int, head: Head, dropout: float | None, ends: Range | None
+) -> Json | None:
     if isinstance(head, nn.Module) or not is_known(backbone):
         return None
-    return {
+    values = {
         "model": "cnn",
         "backbone": backbone.name,
         "n_classes": n_classes,
         "head": head,
         "dropout": _DEFAULT_DROPOUT[head] if dropout is None else dropout,
     }
+    # only where there is one, so that older releases read the exports of all other models
+    return values if ends is None else {**values, "y_range": list(ends)}

@@ -1,5 +1,9 @@
 """Optimizers over layer groups: what decays, and which rate each depth gets."""
 
+from typing import TYPE_CHECKING
+
+from learnkit.lazy import lazy_names
+from learnkit.optim.closures import asks_for, words_for
 from learnkit.optim.depth import by_depth
 from learnkit.optim.factories import adamw, sgd
 from learnkit.optim.groups import LayerGroups, build_optimizer, has_decay, set_rates
@@ -19,7 +23,9 @@ __all__ = [
     "LayerGroups",
     "LearningRate",
     "NamedOptimizer",
+    "Newton",
     "adamw",
+    "asks_for",
     "build_optimizer",
     "by_depth",
     "clear_gradients",
@@ -35,4 +41,10 @@ __all__ = [
     "set_rates",
     "sgd",
     "spread_rates",
+    "words_for",
 ]
+
+if TYPE_CHECKING:
+    from learnkit.optim.newton import Newton
+else:  # type checkers would take any name for granted
+    __getattr__ = lazy_names(__name__, {"Newton": "newton"})

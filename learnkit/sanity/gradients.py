@@ -34,11 +34,16 @@ class GradientWatch:
     gradient is zero by nature in front of a norm, nor steps of which the loss is exactly zero:
     there is nothing left to learn then.
 
+    Args:
+        turns: steps until each weight had its turn, where batches train parts of a model in turn,
+            as a GAN's do. A look is then longer than eight steps, where these are too few.
+
     Attributes:
         due: the next step to look at, counted from 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, turns: int = 1) -> None:
+        self._looks = max(LOOKS, 2 * turns) if turns > 1 else LOOKS
         self.due: float = _FIRST
         self._watched: Watched = []
         self._open: _Window | None = None
@@ -56,7 +61,7 @@ class GradientWatch:
             window = _Window(step, 0, torch.zeros_like(now))
         self._open = _Window(window.began, window.looks + 1, window.sizes.to(now.device) + now)
         self.due = step + 1
-        if self._open.looks == LOOKS:
+        if self._open.looks == self._looks:
             self._whole, self._open, self._watched = self._open, None, []
             self.due = _SECOND
             while self.due <= step:
@@ -72,10 +77,11 @@ class GradientWatch:
         dead = [name for name, is_alive in zip(names, alive, strict=True) if not is_alive]
         if not dead:
             return None
+        steps = f"{window.looks} steps from step {window.began} on"
         return (
-            f"no gradient reached {few(dead)} in {LOOKS} steps from step {window.began} on, so "
-            "nothing is learned there. Look for units that are dead (a ReLU whose inputs are all "
-            "negative), for detach() or no_grad(), and for a layer that forward() leaves out."
+            f"no gradient reached {few(dead)} in {steps}, so nothing is learned there. Look for "
+            "units that are dead (a ReLU whose inputs are all negative), for detach() or "
+            "no_grad(), and for a layer that forward() leaves out."
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -61,6 +61,7 @@ SAMPLES: dict[str, Make] = {
     "SAM": lambda _: lk.SAM(),
     "SWA": lambda _: lk.SWA(0.3),
     "SWA every 2": lambda _: lk.SWA(0.0, every=2),
+    "SampleGrid": lambda folder: lk.SampleGrid(folder / "grids", draw=_first_weights),
     "SaveBest": lambda folder: lk.SaveBest(folder / "best.safetensors"),
     "SaveLast": lambda folder: lk.SaveLast(folder / "last.safetensors"),
     "SaveTopK": lambda folder: lk.SaveTopK(folder / "top", k=2),
@@ -73,8 +74,9 @@ SAMPLES: dict[str, Make] = {
     "ValidateEvery": lambda _: lk.ValidateEvery(2),
     "WeightNoise": lambda _: lk.WeightNoise(0.01),
 }
-# The finder ends its fit by itself; services are tried offline by tests of their own.
-ELSEWHERE = {"LRFinder", "TensorBoardLog", "WandbLog", "MLflowLog", "CometLog"}
+# The finder ends its fit by itself; services are tried offline by tests of their own, and what
+# needs a recurrent model with such a model.
+ELSEWHERE = {"LRFinder", "TensorBoardLog", "WandbLog", "MLflowLog", "CometLog", "CarryHidden"}
 IMAGES = {"CutMix", "MixUpOrCutMix", "ProgressiveResizing"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "CSVLog": {"ignore": ["rows"]},
@@ -96,6 +98,11 @@ class _Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.layer(x.flatten(1)[:, :4])
         return out
+
+
+def _first_weights(model: nn.Module) -> Tensor:
+    weights: Tensor = next(model.parameters()).detach().flatten()
+    return weights[:12].view(1, 3, 2, 2).sigmoid()
 
 
 def _step_lr(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.StepLR:

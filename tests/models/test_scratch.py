@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from learnkit import models
+from learnkit.errors import ModelError
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,31 @@ def test_a_misspelt_keyword_names_the_nearest():
     with pytest.raises(TypeError) as caught:
         models.cnn(3, chanels=(4,))
     assert str(caught.value) == "cnn() has no argument 'chanels'. Did you mean 'channels'?"
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_digits_of_one_channel_can_be_as_small_as_they_are(side):
+    for build in (models.cnn, models.xresnet18):
+        assert build(10, in_channels=1).eval()(torch.rand(2, 1, side, side)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (
+            torch.rand(2, 1, 8, 8),
+            "the model takes photos of 3 channels, and the data has 1: x (2, 1, 8, 8). Build it "
+            "with in_channels=1.",
+        ),
+        (
+            torch.rand(2, 8, 8),
+            "the model takes photos (B, 3, H, W); the data has x (2, 8, 8). x[:, None] gives one "
+            "channel to pictures (B, H, W).",
+        ),
+    ],
+)
+def test_photos_of_other_channels_are_told_with_both_numbers(x, message):
+    for model in (models.cnn(2), models.xresnet18(2)):
+        with pytest.raises(ModelError) as caught:
+            model(x)
+        assert str(caught.value) == message

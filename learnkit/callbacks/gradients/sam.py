@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from learnkit.callback import Callback
 from learnkit.names import checked_keywords
+from learnkit.optim import asks_for, words_for
 from learnkit.state import State
 
 _TINY = 1e-12  # keeps a gradient of nothing from dividing by nothing
@@ -55,10 +56,10 @@ class SAM(Callback):
     @override
     def before_fit(self, state: State) -> None:
         self._kept = []
-        if isinstance(state.optimizer, torch.optim.LBFGS):
+        if asks_for(state.optimizer) is not None:
             raise ValueError(
-                "SAM changes the gradient of a step, and L-BFGS computes its own again and again "
-                "within it; leave one of the two out."
+                f"SAM changes the gradient of a step, and {words_for(state.optimizer)} computes "
+                "its own again and again within it; leave one of the two out."
             )
         if state.accumulate > 1 or state.precision == "fp16":
             many = state.accumulate > 1

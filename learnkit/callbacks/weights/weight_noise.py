@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from learnkit.callback import Callback
 from learnkit.names import checked_keywords
+from learnkit.optim import asks_for, words_for
 from learnkit.state import State
 
 
@@ -49,10 +50,10 @@ class WeightNoise(Callback):
     @override
     def before_fit(self, state: State) -> None:
         self._kept = []
-        if isinstance(state.optimizer, torch.optim.LBFGS):
+        if asks_for(state.optimizer) is not None:
             raise ValueError(
-                "WeightNoise changes the gradient of a step, and L-BFGS computes its own again and "
-                "again within it; leave one of the two out."
+                f"WeightNoise changes the gradient of a step, and {words_for(state.optimizer)} "
+                "computes its own again and again within it; leave one of the two out."
             )
 
     @override
