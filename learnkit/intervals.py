@@ -1,6 +1,6 @@
 """The metrics of a learner with their confidence intervals, as values and as a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -8,6 +8,8 @@ from torch import Tensor
 from learnkit.errors import MetricError
 from learnkit.metrics import Interval, Metric, interval
 from learnkit.reprs import table
+from learnkit.tasks import Supervised, Task
+from learnkit.types import Batch
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,52 @@ class Intervals:
 
     def _note(self) -> str:
         return f"{self.confidence:.4g} confidence, {self.n:,} samples"
+
+
+class _OfTask:
+    """A metric that is given what a task compares, such as each token of a drawn row."""
+
+    def __init__(self, metric: Metric, task: Task) -> None:
+        self._metric, self._task = metric, task
+
+    @property
+    def name(self) -> str:
+        """The metric's own."""
+        return self._metric.name
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """The metric's own."""
+        return self._metric.higher_is_better
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._metric.reset()
+
+    def update(self, preds: Tensor, targets: Tensor) -> None:
+        """Take in samples, of which no task but those of pictures needs x."""
+        self._metric.update(*self._task.compare(preds, Batch(targets, targets)))
+
+    def compute(self) -> float:
+        """Return the number."""
+        return self._metric.compute()
+
+
+def metrics_of(task: Task, metrics: Sequence[Metric]) -> list[Metric]:
+    """Return metrics that can be given samples of a task, drawn anew.
+
+    Raises:
+        MetricError: when the task's targets are the inputs themselves.
+    """
+    kind = type(task)
+    if getattr(kind, "targets", None) is not Supervised.targets:
+        raise MetricError(
+            "intervals draws samples with their targets anew, and the targets of "
+            f"{kind.__name__} are its inputs: learn.validate() gives the metrics alone."
+        )
+    if getattr(kind, "compare", None) is Supervised.compare:
+        return list(metrics)
+    return [_OfTask(metric, task) for metric in metrics]
 
 
 def intervals_of(

@@ -132,13 +132,14 @@ class LearnerMore(LearnerPast):
             dl: what is predicted, the validation loader by default.
 
         Raises:
-            MetricError: when the learner has no metrics.
+            MetricError: when the learner has no metrics, or its targets are its inputs.
         """
-        from learnkit.intervals import intervals_of
+        from learnkit.intervals import intervals_of, metrics_of
 
+        metrics = metrics_of(self.task, self.metrics)
         raw = predict_loader(self._engine(), self._loader(dl))
         return intervals_of(
-            self.metrics, raw.preds, raw.targets, confidence=confidence, seed=self.seed
+            metrics, raw.preds, raw.targets, confidence=confidence, seed=self.seed
         )
 
     def warm_start(self, path: str | PathLike[str]) -> "WarmStart":

@@ -7,10 +7,13 @@ import torch
 
 from learnkit import models
 from learnkit.data.bunch import DataBunch
+from learnkit.data.sequence.bunch import SequenceDataBunch
 from learnkit.errors import MetricError
+from learnkit.generative import autoencoder_learner
 from learnkit.intervals import Intervals
 from learnkit.learner import Learner
-from learnkit.metrics import Interval, accuracy, error_rate, interval
+from learnkit.metrics import Interval, accuracy, error_rate, interval, mse
+from learnkit.text_language import language_learner
 
 X = torch.randn(80, 4, generator=torch.Generator().manual_seed(0))
 DATA = DataBunch.from_arrays(X, (X[:, 0] > 0).long(), batch_size=16)
@@ -55,4 +58,24 @@ def test_without_metrics_there_is_nothing_to_tell() -> None:
         learner(()).intervals()
     assert str(error.value) == (
         "intervals needs metrics, and this learner has none. Make it with metrics=accuracy."
+    )
+
+
+def test_the_tokens_of_a_drawn_row_are_compared_one_by_one() -> None:
+    data = SequenceDataBunch.from_text("to be or not to be, " * 40, seq_len=8, batch_size=4)
+    learn = language_learner(data, hidden=8, embedding=8, metrics=accuracy, device="cpu")
+    learn.fit(3, 0.05, progress=False)
+    found = learn.intervals()
+    assert found["accuracy"].value == pytest.approx(learn.validate()["accuracy"])
+    assert found["accuracy"].low < found["accuracy"].value < found["accuracy"].high
+
+
+def test_targets_that_are_the_inputs_are_not_drawn() -> None:
+    data = DataBunch.from_arrays(torch.rand(20, 1, 4, 4), torch.zeros(20), batch_size=8)
+    learn = autoencoder_learner(data, n_latent=2, hidden=[4], metrics=mse(), device="cpu")
+    with pytest.raises(MetricError) as caught:
+        learn.intervals()
+    assert str(caught.value) == (
+        "intervals draws samples with their targets anew, and the targets of Reconstruction are "
+        "its inputs: learn.validate() gives the metrics alone."
     )

@@ -9,7 +9,7 @@ from learnkit.data.options import Tfm
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
 from learnkit.reprs import bunch_html
-from learnkit.tasks import Task
+from learnkit.tasks import Classification, Task
 from learnkit.types import Batch, BatchLoader, LossFn
 
 if TYPE_CHECKING:
@@ -82,10 +82,12 @@ class BunchBase:
         from learnkit.data.doctor.loaders import check_loaders
         from learnkit.data.doctor.options import CheckOptions
 
+        # tokens, masks and several labels are counted in no such way
+        one_class = self.task is None or isinstance(self.task, Classification)
         report = check_loaders(
             {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl},
             title=type(self).__name__,
-            classes=self.classes,
+            classes=self.classes if one_class else (),
             options=CheckOptions(**options),
         )
         if show:

@@ -7,8 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
+from learnkit.pictures import as_pictures
 from learnkit.tasks.prediction import Prediction
 from learnkit.tasks.supervised import Supervised
+from learnkit.types import Batch
 
 # of learnkit's checks: labels have no part in what is learned
 LABEL_CHECKS: Final = ("constant_labels", "unseen_class")
@@ -24,6 +26,11 @@ class Pictures(Supervised):
 
     paints: ClassVar[bool] = True
     mutes: ClassVar[tuple[str, ...]] = LABEL_CHECKS
+
+    @override
+    def targets(self, batch: Batch) -> Tensor:
+        """Return the pictures themselves, (B, C, H, W)."""
+        return as_pictures(batch.x)
 
     @override
     def decode(self, row: Tensor) -> Prediction:

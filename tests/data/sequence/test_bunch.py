@@ -174,3 +174,10 @@ def test_each_kind_says_what_it_has_not():
     with pytest.raises(DataError) as error:
         _ = numbers.vocabulary
     assert str(error.value) == "sequences of numbers have no vocabulary; see n_in and classes."
+
+
+def test_the_tokens_of_a_text_are_not_counted_as_classes() -> None:
+    data = SequenceDataBunch.from_text("to be or not to be, " * 40, seq_len=8, batch_size=4)
+    found = str(data.check(show=False))
+    assert "<unknown>" not in found
+    assert "missing class" not in found
