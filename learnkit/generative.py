@@ -96,6 +96,8 @@ def autoencoder_learner(
     _check_options("autoencoder_learner", data, options)
     if loss not in _PIXEL_LOSSES:
         raise ValueError(f'loss must be "mse" or "bce"; got {loss!r}.')
+    if not isinstance(variational, int | float):
+        raise TypeError(f"variational must be True, False or its beta; got {variational!r}.")
     beta = float(variational)
     loss_func = _PIXEL_LOSSES[loss]
     task = Variational(loss_func, noise=noise, beta=beta) if variational else None

@@ -1,6 +1,5 @@
 """Look at what a model says: photos, or rows of a table, with prediction and truth."""
 
-import sys
 from contextlib import closing
 from os import PathLike
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from torch import Tensor
 from learnkit.data.batch import BatchPipeline
 from learnkit.data.inputs import Inputs
 from learnkit.data.show import MAX_TITLE, draw_grid
+from learnkit.data.show_text import show_text
 from learnkit.errors import DataError
 from learnkit.predictions import Engine
 from learnkit.tasks import Prediction, Task
@@ -38,10 +38,11 @@ def show_samples(
 
     Pictures are drawn, titled ``predicted (probability)``; a wrong answer is titled in red, with
     the true class behind it. Targets that are pictures, such as masks, are drawn beside what was
-    predicted. Anything else is printed as a table.
+    predicted. Anything else is printed as a table, or written to ``path``.
 
     Raises:
-        DataError: when ``n`` is below 1, or samples are neither pictures nor can be said in words.
+        DataError: when ``n`` is below 1, samples are neither pictures nor can be said in words, or
+            ``path`` is a picture's name and they are words.
         MissingExtraError: when matplotlib is not installed.
     """
     if n < 1:
@@ -50,12 +51,12 @@ def show_samples(
     if is_picture(seen[0].x):
         _draw(task, seen, path)
         return
-    if path is not None or (inputs is None and seen[0].x.numel() > 100):
+    if inputs is None and seen[0].x.numel() > 100:
         raise DataError(
             "show_results draws pictures (B, 3, H, W) or (B, 1, H, W); this data has inputs of "
             f"shape {tuple(seen[0].x.shape)}. get_preds() gives the answers as numbers."
         )
-    sys.stdout.write("\n".join(_table(task, seen, inputs)) + "\n")
+    show_text("\n".join(_table(task, seen, inputs)) + "\n", path)
 
 
 def is_picture(x: Tensor) -> bool:

@@ -1,8 +1,9 @@
 """What a user does with a model: fit, look, predict, keep. Every loop is `learnkit.loop`."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 
@@ -70,14 +71,32 @@ class Learner(LearnerMore):
 
     def predict(self, item: object) -> Prediction:
         """Answer for one photo (path, PIL image, array), row (dict), text or tensor."""
-        predictor = Predictor(
+        return self._predictor().predict(item)
+
+    @checked_keywords
+    def predict_batch(self, items: Sequence[Any], *, batch_size: int = 64) -> list[Prediction]:
+        """Answer for many samples, in their order.
+
+        Args:
+            items: each one as `predict` takes it.
+            batch_size: how many are computed at once.
+
+        Raises:
+            DataError: when one cannot be read, or ``batch_size`` is no whole number of at least 1.
+
+        Example:
+            ``answers = learn.predict_batch(["a text", "another text"])``
+        """
+        return self._predictor().predict_batch(items, batch_size=batch_size)
+
+    def _predictor(self) -> Predictor:
+        return Predictor(
             self.model,
             self._card(),
             device=self.device,
             precision=self.precision,
             fast=self._fast,
         )
-        return predictor.predict(item)
 
     @checked_keywords
     def tta(self, dl: AnyLoader | None = None, *, n: int = 4, beta: float = 0.25) -> Predictions:
@@ -109,7 +128,7 @@ class Learner(LearnerMore):
 
         Args:
             n: how many, spread over the validation set.
-            path: a file to save the picture to; None shows it on the screen or in the notebook.
+            path: a file to save the picture to, or the rows as text; None shows them.
         """
         from learnkit.interpret import show_samples
 

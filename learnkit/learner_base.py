@@ -183,6 +183,7 @@ class LearnerBase:
             ),
             classes=tuple(self.task.classes),
             precision=self.precision.name,
+            inputs=self.data.inputs,
         )
 
     def _parts(self, state: State, *, looks: bool = True) -> Parts:

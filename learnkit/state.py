@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from learnkit.data.inputs import Inputs
 from learnkit.errors import StateError
 from learnkit.optim import asks_for, words_for
 from learnkit.progress import Progress
@@ -46,6 +47,7 @@ class State:
         valid_dl: the loader of the validation samples, or None.
         classes: names of the classes, where targets are class numbers; else empty.
         precision: in which numbers the model computes: "fp32", "bf16", "fp16".
+        inputs: how raw items became x; None for arrays, tensors and loaders of one's own.
         accumulate: batches per optimizer step; change it by `accumulate_over`.
         has_row: in ``after_epoch``: whether the epoch goes into the history; False for one that was
             stopped before its first batch.
@@ -71,6 +73,7 @@ class State:
         "device",
         "has_row",
         "higher_is_better",
+        "inputs",
         "metrics",
         "model",
         "precision",
@@ -91,9 +94,11 @@ class State:
         progress: Progress | None = None,
         classes: tuple[str, ...] = (),
         precision: str = "fp32",
+        inputs: Inputs | None = None,
     ) -> None:
         self.model = model
         self.classes, self.precision = classes, precision
+        self.inputs = inputs
         self.accumulate, self.has_row = 1, True
         self.device = device or torch.device("cpu")
         self.progress = progress or Progress()

@@ -20,7 +20,7 @@ from learnkit.data.bunch import DataBunch
 from learnkit.data.tabular.bunch import TabularDataBunch
 from learnkit.data.tabular.collab_bunch import CollabDataBunch
 from learnkit.data.tabular.inputs import TableInputs
-from learnkit.errors import DataError
+from learnkit.errors import DataError, ModelError
 from learnkit.history import History
 from learnkit.inference import Prediction, Predictor, load_learner
 from learnkit.learner import Learner
@@ -86,6 +86,7 @@ def tabular_learner(
 
     Raises:
         DataError: when the data is of no table.
+        ModelError: for ``y_range`` where there are classes.
         ValueError: for an option that cannot be used, or a column that is not there.
 
     Example::
@@ -101,6 +102,11 @@ def tabular_learner(
         raise DataError("tabular_learner takes a TabularDataBunch; for ratings: collab_learner.")
     if not isinstance(pieces, int) or isinstance(pieces, bool) or not 0 <= pieces <= 1_000:
         raise ValueError(f"pieces must be a whole number from 0 to 1000; found {pieces!r}.")
+    if data.classes and y_range is not None:
+        raise ModelError(
+            f"y_range={y_range} is for values, but this data has {data.n_classes} classes. Leave "
+            "it out."
+        )
     x, y = training_rows(data)
     n_codes = len(inputs.category_sizes)
     edges = [edges_of(column, pieces) for column in x[:, n_codes:].unbind(1)] if pieces else []

@@ -18,7 +18,7 @@ from learnkit.inference import Prediction, Predictor, load_learner
 from learnkit.learner import Learner
 from learnkit.learner_options import LearnerOptions
 from learnkit.metrics import accuracy, error_rate
-from learnkit.models.text_rnn import CELLS, Cell, text_rnn
+from learnkit.models.recurrent_text import CELLS, Cell, text_rnn
 from learnkit.models.transformer import TextTransformer, text_transformer
 from learnkit.names import checked_keywords, did_you_mean
 from learnkit.optim import adamw, sgd

@@ -35,7 +35,7 @@ from learnkit.precision import Precision, PrecisionName
 from learnkit.runs.checkpoints import Checkpoints
 from learnkit.state import SkipBatch, State
 from learnkit.types import LossFn, OptimizerFactory
-from learnkit.vision_more import unet_learner
+from learnkit.vision_more import check_photos, unet_learner
 
 if TYPE_CHECKING:
     from learnkit.sanity.names import Mute
@@ -136,8 +136,8 @@ def cnn_learner(
 
     Raises:
         WeightsError: when the weights cannot be had or do not fit.
-        ModelError: when the data has fewer than two classes or is of a kind that this model cannot
-            answer, ``y_range`` is given for classes, or ``head`` is no head.
+        ModelError: when the data has no photos, fewer than two classes or is of a kind that this
+            model cannot answer, ``y_range`` is given for classes, or ``head`` is no head.
         PluginError: when a word names no backbone, metric or callback.
 
     Example::
@@ -151,6 +151,7 @@ def cnn_learner(
             f"cnn_learner's data must be an ImageDataBunch; got {type(data).__name__}. Make one: "
             "ImageDataBunch.from_folder(path)."
         )
+    check_photos(data, "cnn_learner")
     n_outputs = _n_outputs(data, y_range)
     backbone = named_backbone(backbone)
     model = build_cnn(

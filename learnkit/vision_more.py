@@ -1,9 +1,14 @@
 """Learners for photos whose targets are more than a label: a class for each pixel."""
 
-from typing import Unpack
+from typing import Final, Unpack
+
+import torch
+from torch import Tensor
 
 from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
+from learnkit.data.image_base import ImageBunchBase
+from learnkit.data.segmentation_bunch import SegmentationDataBunch
 from learnkit.errors import ModelError
 from learnkit.learner import Learner
 from learnkit.learner_options import LearnerOptions
@@ -12,6 +17,13 @@ from learnkit.models.unet import build_unet
 from learnkit.named import named_backbone
 from learnkit.names import checked_keywords
 from learnkit.tasks.segmentation import Segmentation
+
+_FACTORIES: Final = {
+    "CollabDataBunch": "collab_learner",
+    "SequenceDataBunch": "language_learner",
+    "TabularDataBunch": "tabular_learner",
+    "TextDataBunch": "text_learner",
+}
 
 
 @checked_keywords
@@ -40,8 +52,8 @@ def unet_learner(
 
     Raises:
         WeightsError: when the weights cannot be had or do not fit.
-        ModelError: when the data has fewer than two classes, or the backbone gives no maps of
-            several sizes, or photos of another size than it takes.
+        ModelError: when the data has no photos and masks, fewer than two classes, or photos of
+            another size than the backbone takes, or this gives no maps of several sizes.
         PluginError: when a word names no backbone, metric or callback.
 
     Example:
@@ -52,10 +64,12 @@ def unet_learner(
             f"unet_learner's data must be a SegmentationDataBunch; got {type(data).__name__}. Make "
             "one: SegmentationDataBunch.from_folders(path)."
         )
+    check_photos(data, "unet_learner")
     if data.n_classes < 2:
         raise ModelError(
             f"unet_learner needs data with at least two classes; this has {data.n_classes}."
         )
+    _check_masks(data)
     backbone = named_backbone(backbone)
     _check_side(data, backbone)
     seed = options.get("seed")
@@ -72,6 +86,50 @@ def unet_learner(
     task = data.task or Segmentation(classes=tuple(data.classes))
     learn = Learner(data, model, task=task, **given)
     return learn.freeze() if weights is not None else learn
+
+
+def check_photos(data: DataBunch, caller: str) -> None:
+    """Look at a batch of what was not made from photos.
+
+    Raises:
+        ModelError: when it holds no photos; it names the function that makes a model for it.
+    """
+    if isinstance(data, ImageBunchBase):
+        return
+    x: object = data.one_batch().x
+    if isinstance(x, Tensor) and x.ndim == 4 and x.is_floating_point() | (x.dtype == torch.uint8):
+        return
+    raise ModelError(
+        f"{caller} needs photos, x (B, C, H, W); this {type(data).__name__} has x "
+        f"{_shape(x)}.{_advice(data)}"
+    )
+
+
+def _check_masks(data: DataBunch) -> None:
+    if isinstance(data, SegmentationDataBunch):
+        return
+    y: object = data.one_batch().y
+    if not isinstance(y, Tensor) or y.ndim != 3:
+        raise ModelError(
+            "unet_learner needs masks, y (B, H, W), a class for each pixel; this "
+            f"{type(data).__name__} has y {_shape(y)}. cnn_learner(data, backbone) makes a model "
+            "for one answer to each photo."
+        )
+
+
+def _shape(found: object) -> str:
+    return str(tuple(found.shape)) if isinstance(found, Tensor) else f"of {type(found).__name__}"
+
+
+def _advice(data: DataBunch) -> str:
+    """Name the function that makes a model for this data, by name, as most never import it."""
+    kind = "" if data.task is None else data.task.kind
+    for parent in type(data).__mro__:
+        if parent.__name__ == "SequenceDataBunch" and kind != "language":
+            return " Learner(data, models.lstm(...)) takes sequences."
+        if parent.__name__ in _FACTORIES:
+            return f" {_FACTORIES[parent.__name__]}(data) makes a model for it."
+    return ""
 
 
 def _check_side(data: DataBunch, backbone: Backbone) -> None:

@@ -9,6 +9,7 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from learnkit import models
 from learnkit.baselines.features import sample, tap_of
@@ -516,7 +517,8 @@ def test_several_labels_at_once_are_refused() -> None:
 def test_features_that_are_not_finite_name_their_sample() -> None:
     x, y = blobs(40)
     x[3, 2] = torch.nan
-    learn = learner(DataBunch.from_arrays(x, y, valid=blobs(10, seed=1), batch_size=8))
+    sides = TensorDataset(x, y), TensorDataset(*blobs(10, seed=1))
+    learn = learner(DataBunch.from_dataset(*sides, classes=["a", "b", "c"], batch_size=8))
     with pytest.raises(DataError) as error:
         learn.baselines()
     assert str(error.value) == (

@@ -90,6 +90,23 @@ def test_rows_of_numbers_are_printed_with_wrong_ones_marked(
     ]
 
 
+def test_rows_go_to_a_text_file_where_one_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = torch.tensor([[1.0, -2.0]] * 8)
+    data = DataBunch.from_arrays(x, [0, 1] * 4, valid=(x[:2], [0, 1]), classes=["no", "yes"], bs=2)
+    learn = Learner(data, models.mlp(2, 2), device="cpu")
+    learn.show_results()
+    learn.show_results(path=tmp_path / "rows.txt")
+    assert capsys.readouterr().out == (tmp_path / "rows.txt").read_text()
+    with pytest.raises(DataError) as caught:
+        learn.show_results(path=tmp_path / "rows.png")
+    assert str(caught.value) == (
+        "This data is shown in words, as rows, and rows.png is the name of a picture: "
+        'pass path="rows.txt", or no path to print them.'
+    )
+
+
 def test_large_inputs_that_are_no_pictures_cannot_be_shown() -> None:
     data = DataBunch.from_arrays(torch.zeros(8, 4, 50), [0, 1] * 4, batch_size=2)
     with pytest.raises(DataError) as caught:

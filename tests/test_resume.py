@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import TensorDataset
 
 from learnkit.callback import HOOKS, Callback
 from learnkit.callbacks import EarlyStopping, GradientClip
@@ -240,9 +241,8 @@ class Config:
             x[1] = math.nan
         n, given = self.samples, {"batch_size": self.batch_size, "seed": 5}
         tfms = [lambda x: x + 0.1 * torch.randn_like(x)] if self.noise else None
-        whole = DataBunch.from_arrays(
-            x[:n], y[:n], valid=(x[n:], y[n:]), classes=[0, 1], tfms=tfms, **given
-        )
+        sides = TensorDataset(x[:n], y[:n]), TensorDataset(x[n:], y[n:])
+        whole = DataBunch.from_dataset(*sides, classes=[0, 1], tfms=tfms, **given)
         if self.valid:
             return whole
         return DataBunch.from_dls(whole.train_dl, classes=[0, 1], tfms=tfms, seed=5)

@@ -8,7 +8,7 @@ import torch
 
 from learnkit import tabular
 from learnkit.data.bunch import DataBunch
-from learnkit.errors import DataError
+from learnkit.errors import DataError, ModelError
 from learnkit.models.tabular import embedding_size
 from learnkit.tabular import Callback, TabularDataBunch, accuracy, load_learner, tabular_learner
 
@@ -174,3 +174,24 @@ def test_a_fit_that_is_killed_goes_on_to_the_same_bits(batch, tmp_path):
     assert again.history[-1]["valid_loss"] == whole.history[-1]["valid_loss"]
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name]), name
+
+
+def test_a_range_of_values_is_refused_where_there_are_classes():
+    """It would squash their logits, and no probability would ever be above 0.74."""
+    assert message(lambda: tabular_learner(bunch(), y_range=(0, 1)), ModelError) == (
+        "y_range=(0, 1) is for values, but this data has 2 classes. Leave it out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"layers": 5}, "layers must be a list of whole numbers, such as [64, 32]; found 5."),
+        (
+            {"embedding_sizes": {"town": "4"}, "layers": [4]},
+            "embedding_sizes must be whole numbers of at least 1; found ",
+        ),
+    ],
+)
+def test_widths_of_another_type_are_refused_in_words(options, expected):
+    assert message(lambda: tabular_learner(bunch(), **options)).startswith(expected)

@@ -11,7 +11,7 @@ from learnkit.errors import DataError, ExportError, ModelError
 from learnkit.export import CARD
 from learnkit.inference import load_learner
 from learnkit.metrics import accuracy
-from learnkit.models.text_rnn import TextRNN
+from learnkit.models.recurrent_text import TextRNN
 from learnkit.text import TextDataBunch, Words, text_learner
 
 pytest.importorskip("tokenizers", reason="needs the extra text")

@@ -13,13 +13,19 @@ from learnkit import models
 from learnkit.callback import Callback
 from learnkit.callbacks import CutMix, MixUp
 from learnkit.data.bunch import DataBunch
+from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.data.presets import get_transforms
 from learnkit.data.segmentation_bunch import SegmentationDataBunch
+from learnkit.data.sequence.bunch import SequenceDataBunch
+from learnkit.data.tabular.bunch import TabularDataBunch
+from learnkit.data.tabular.collab_bunch import CollabDataBunch
+from learnkit.data.text.bunch import TextDataBunch
 from learnkit.errors import DataError, ModelError
 from learnkit.inference import load_learner
 from learnkit.losses import DiceLoss
 from learnkit.metrics import accuracy, dice, iou
 from learnkit.models.backbone import Backbone, BackboneSource
+from learnkit.vision import cnn_learner
 from learnkit.vision_more import unet_learner
 from tests.data.moving_pictures import write_pair
 
@@ -192,6 +198,52 @@ def test_what_cannot_be_learned_is_refused(pairs):
         unet_learner(data, models.resnet18, weights=None)
     with pytest.raises(TypeError, match="metric"):
         unet_learner(bunch(pairs), models.resnet18, weights=None, metric=accuracy)
+
+
+TEXTS = [f"to be or not {i}" for i in range(16)]
+TABLE = {"size": [1.5, 2.5, 3.5, 4.5] * 6, "city": ["Ulm", "Bonn"] * 12, "kind": ["a", "b"] * 12}
+RATINGS = {"user": ["Ann", "Bob"] * 12, "film": ["Up", "Jaws", "Alien"] * 8, "stars": [1, 2, 3] * 8}
+OTHERS = {
+    "text_learner(data) makes a model for it": lambda: TextDataBunch.from_lists(
+        TEXTS, ["x", "y"] * 8, valid_pct=0.25, stratified=False, bs=4
+    ),
+    "tabular_learner(data) makes a model for it": lambda: TabularDataBunch.from_df(
+        TABLE, "kind", bs=4
+    ),
+    "collab_learner(data) makes a model for it": lambda: CollabDataBunch.from_df(RATINGS, bs=4),
+    "language_learner(data) makes a model for it": lambda: SequenceDataBunch.from_text(
+        "to be or not to be, " * 40, seq_len=8, batch_size=4
+    ),
+    "Learner(data, models.lstm(...)) takes sequences": lambda: SequenceDataBunch.from_sequences(
+        [torch.rand(5, 2) for _ in range(16)], [0, 1] * 8, batch_size=4
+    ),
+}
+
+
+@pytest.mark.parametrize("advice", OTHERS)
+@pytest.mark.parametrize("factory", [cnn_learner, unet_learner])
+def test_what_is_no_photo_is_refused_before_a_fit_and_gets_the_name_of_its_own_learner(
+    factory, advice
+):
+    data = OTHERS[advice]()
+    with pytest.raises(ModelError) as refused:
+        factory(data, TINY, weights=None)
+    assert str(refused.value) == (
+        f"{factory.__name__} needs photos, x (B, C, H, W); this {type(data).__name__} has x "
+        f"{tuple(data.one_batch().x.shape)}. {advice}."
+    )
+
+
+def test_photos_with_a_class_each_are_no_masks(pairs):
+    data = ImageDataBunch.from_lists(
+        pairs, sorted(pairs.glob("images/*")), ["a", "b"] * 6, size=32, bs=4, num_workers=0
+    )
+    with pytest.raises(ModelError) as refused:
+        unet_learner(data, TINY, weights=None)
+    assert str(refused.value) == (
+        "unet_learner needs masks, y (B, H, W), a class for each pixel; this ImageDataBunch has y "
+        "(4,). cnn_learner(data, backbone) makes a model for one answer to each photo."
+    )
 
 
 def test_a_backbone_of_one_size_says_which(pairs):

@@ -88,20 +88,26 @@ def _check_chosen(photos: Sequence[str], chosen: Sequence[Sequence[str]], folder
 
 def pairs_of_func(
     path: str | PathLike[str],
-    files: Sequence[str | PathLike[str]],
+    files: Sequence[str | PathLike[str]] | None,
     label_func: Callable[[Path], str | PathLike[str]],
 ) -> Pairs:
     """Pair photos with what a function says of their paths.
+
+    Without ``files`` these are all pictures below ``path``, but those that are somebody's mask.
 
     Raises:
         DataError: when the function fails, or a photo or mask does not exist.
     """
     root = existing_folder(path)
-    photos = names_below(root, files)
+    photos = list(list_images(root)) if files is None else names_below(root, files)
     if not photos:
+        if files is None:
+            raise DataError(f"There are no photos in {root}: found {describe_folder(root)}.")
         raise DataError("There are no photos: the list of files is empty.")
     check_files(root, photos, listed_in="files")
     masks = names_below(root, [_mask_of(label_func, root / name) for name in photos])
+    if files is None:
+        photos, masks = _but_masks(photos, masks)
     missing = [name for name in masks if not (root / name).is_file()]
     if missing:
         raise DataError(
@@ -110,6 +116,13 @@ def pairs_of_func(
             "a photo and returns that of its mask."
         )
     return Pairs(root, FileNames.of(photos), FileNames.of(masks))
+
+
+def _but_masks(photos: Sequence[str], masks: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Leave out the pictures that are another one's mask: they lie below the same folder."""
+    others = {mask for name, mask in zip(photos, masks, strict=True) if mask != name}
+    kept = [i for i, name in enumerate(photos) if name not in others]
+    return _taken(photos, kept), _taken(masks, kept)
 
 
 def _mask_of(label_func: Callable[[Path], str | PathLike[str]], photo: Path) -> Path:

@@ -32,12 +32,33 @@ def check_floats(x: object, owner: str) -> None:
         )
 
 
+def check_inputs(inputs: object, owner: str) -> None:
+    """Raise DataError where x holds numbers that stand for something, as codes of categories do.
+
+    Args:
+        inputs: how raw items became x, or None.
+        owner: who asks, for messages.
+    """
+    coded = list(getattr(inputs, "category_sizes", ()))
+    if coded:
+        raise DataError(
+            f"{owner} takes means of x, and the mean of two categories is none of the two: this "
+            f"table has codes in {_listed(coded)}. Leave {owner} out for such data."
+        )
+    if getattr(inputs, "ragged", False):
+        raise DataError(
+            f"{owner} takes means of x, and here the last number of a step says whether the step "
+            f"is there: sequences of different lengths cannot be mixed. Leave {owner} out for such "
+            "data."
+        )
+
+
 def check_images(x: Tensor, owner: str) -> None:
     """Raise DataError unless ``x`` is (B, C, H, W)."""
     if x.ndim != 4:
         raise DataError(
             f"{owner} cuts boxes out of photos, x (B, C, H, W); found x of shape {tuple(x.shape)}. "
-            "MixUp mixes x of any shape."
+            "MixUp mixes numbers of any shape."
         )
 
 
@@ -134,6 +155,10 @@ def _partners(x: Tensor) -> Tensor:
 
 def _blend(value: Tensor, partners: Tensor, weight: float) -> Tensor:
     return torch.lerp(value[partners], value, weight)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" * (len(names) > 3))
 
 
 def _described(value: object) -> str:

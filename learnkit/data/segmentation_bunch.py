@@ -126,7 +126,7 @@ class SegmentationDataBunch(ImageBunchBase):
     def from_label_func(
         cls,
         path: PathText,
-        files: Sequence[PathText],
+        files: Sequence[PathText] | None,
         label_func: Callable[[Path], PathText],
         *,
         classes: Sequence[object] | None = None,
@@ -148,7 +148,7 @@ class SegmentationDataBunch(ImageBunchBase):
 
         Args:
             path: the folder that relative names start from, of photos and of masks.
-            files: the photos.
+            files: the photos; None takes every picture below ``path`` that is no photo's mask.
             label_func: gets a photo's path and returns that of its mask.
 
         Raises:

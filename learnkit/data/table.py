@@ -4,12 +4,12 @@ pandas is not needed: a table is anything with ``columns`` and ``table[column]``
 or a mapping from column to values.
 """
 
-import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from learnkit.data.csv_rows import csv_rows
 from learnkit.data.labels import is_missing
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
@@ -72,38 +72,27 @@ def read_csv(
     *,
     delimiter: str,
     header: bool,
-    quotes: bool = True,
+    quotes: bool | None = None,
     skipinitialspace: bool = False,
 ) -> Table:
-    """Read a CSV file as text; blank lines are left out.
+    """Read a CSV file as text; blank lines are left out. Warns of rows that a quote swallowed.
 
     Args:
         path: the file.
         delimiter: between cells.
         header: whether the first line names the columns.
         quotes: whether a cell that begins with ``"`` goes on to the next one, over delimiters and
-            line ends; False takes every sign as it is.
+            line ends; False takes every sign as it is. None is True where the user cannot say.
         skipinitialspace: whether a quote may follow a space.
 
     Raises:
-        DataError: when it is missing, empty, not UTF-8, or a line is longer than the first.
+        DataError: when it is missing, empty, not UTF-8, a quote is not closed, or a line is longer
+            than the first.
     """
     if not path.is_file():
         beside = [entry.name for entry in path.parent.glob("*.csv")]
         raise DataError(f"Table {path} does not exist.{did_you_mean(path.name, beside)}")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(
-                file,
-                delimiter=delimiter,
-                quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-                skipinitialspace=skipinitialspace,
-            )
-            lines = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"Table {path} cannot be read as UTF-8 text with cells: {error}."
-        ) from error
+    lines = csv_rows(path, delimiter, quotes=quotes, skipinitialspace=skipinitialspace)
     if len(lines) < 1 + header:
         raise DataError(f"Table {path} has no rows.")
     first = lines[0][1]

@@ -95,14 +95,14 @@ __all__ = [
 if TYPE_CHECKING:
     from learnkit.models.autoencoders import autoencoder, vae
     from learnkit.models.dcgan import dcgan_critic, dcgan_generator
+    from learnkit.models.exact_linear import least_squares
     from learnkit.models.gan import GANModel
     from learnkit.models.greedy_soup import soup
     from learnkit.models.language import char_rnn
-    from learnkit.models.least_squares import least_squares
     from learnkit.models.named_inputs import by_name
     from learnkit.models.recurrent import lstm
+    from learnkit.models.recurrent_text import text_rnn
     from learnkit.models.soup_result import Ingredient, Soup
-    from learnkit.models.text_rnn import text_rnn
     from learnkit.models.transformer import text_transformer
 else:  # type checkers would take any name for granted
     _LATER = {
@@ -114,10 +114,10 @@ else:  # type checkers would take any name for granted
         "char_rnn": "language",
         "dcgan_critic": "dcgan",
         "dcgan_generator": "dcgan",
-        "least_squares": "least_squares",
+        "least_squares": "exact_linear",
         "lstm": "recurrent",
         "soup": "greedy_soup",
-        "text_rnn": "text_rnn",
+        "text_rnn": "recurrent_text",
         "text_transformer": "transformer",
         "vae": "autoencoders",
     }

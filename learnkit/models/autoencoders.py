@@ -16,7 +16,7 @@ from learnkit.models.picture_layers import (
     dense_decoder,
     dense_encoder,
 )
-from learnkit.models.scratch import check_widths
+from learnkit.models.scratch import check_any_widths, check_widths
 from learnkit.models.seeded import seeded
 from learnkit.names import checked_keywords
 from learnkit.pictures import as_pictures, check_shape
@@ -150,9 +150,8 @@ def _spec(
     name: str, shape: Sequence[int], n_latent: int, hidden: Sequence[int], channels: Sequence[int]
 ) -> dict[str, Any]:
     check_widths(n_latent=(n_latent,))
-    if channels:
-        check_widths(channels=channels)
-    else:
+    check_any_widths(channels=channels)
+    if not channels:
         check_widths(hidden=hidden)
     return {
         "model": name,

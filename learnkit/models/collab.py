@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from learnkit.errors import ModelError
 from learnkit.models.backbone import ParameterGroups
-from learnkit.models.scratch import check_widths
+from learnkit.models.scratch import check_any_widths, check_widths
 from learnkit.models.seeded import seeded
 from learnkit.models.tabular import check_y_range, start_small
 from learnkit.names import checked_keywords
@@ -120,8 +120,7 @@ def collab(
         torch.Size([2])
     """
     check_widths(n_users=(n_users,), n_items=(n_items,), n_factors=(n_factors,))
-    if layers:
-        check_widths(layers=layers)
+    check_any_widths(layers=layers)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a fraction in [0, 1); found {dropout!r}.")
     check_y_range(y_range)

@@ -21,6 +21,7 @@ class DCGenerator(nn.Sequential):
 
     def __init__(self, shape: Sequence[int], n_latent: int, channels: Sequence[int]) -> None:
         n_maps, height, width = check_shape(shape)
+        check_doublings(shape, len(channels))
         times = 2 ** len(channels)
         small = (-(-height // times), -(-width // times))
         first = channels[0] * small[0] * small[1]
@@ -84,11 +85,27 @@ def dcgan_generator(
         seed: of the initialisation, normal with 0.02 as in the paper.
 
     Raises:
-        ValueError: when a width is below 1, or the shape is none.
+        ValueError: when a width is below 1, the shape is none, or the maps would become larger
+            than the pictures.
     """
     check_widths(n_latent=(n_latent,), channels=channels)
     with seeded(seed, "generator"):
         return _dcgan_init(DCGenerator(shape, n_latent, channels))
+
+
+def check_doublings(shape: Sequence[int], times: int) -> None:
+    """Refuse maps that grow far beyond the pictures that are cut out of them.
+
+    Raises:
+        ValueError: when one pixel becomes more than twice as long as the pictures' shorter side.
+    """
+    height, width = shape[1], shape[2]
+    most = min(height, width).bit_length()
+    if times > most:
+        raise ValueError(
+            f"{times} layers double the sides of the generator's maps far beyond pictures of "
+            f"{height} x {width}, which take at most {most}. Give fewer channels."
+        )
 
 
 @checked_keywords

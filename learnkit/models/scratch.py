@@ -125,12 +125,29 @@ def init_cnn(model: nn.Module) -> None:
 
 
 def check_widths(**widths: Sequence[int]) -> None:
-    """Refuse widths below 1.
+    """Refuse widths below 1, and what are none.
 
     Raises:
         ValueError: naming the argument and what was found.
     """
     for name, values in widths.items():
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise ValueError(
+                f"{name} must be a list of whole numbers, such as [64, 32]; found {values!r}."
+            )
+        found = values[0] if len(values) == 1 else tuple(values)
+        if not all(map(_is_whole, values)):
+            raise ValueError(f"{name} must be whole numbers of at least 1; found {found!r}.")
         if not values or min(values) < 1:
-            found = values[0] if len(values) == 1 else tuple(values)
             raise ValueError(f"{name} must be at least 1; found {found}.")
+
+
+def check_any_widths(**widths: Sequence[int]) -> None:
+    """Refuse what `check_widths` does, but for an empty list."""
+    for name, values in widths.items():
+        if not isinstance(values, list | tuple) or values:
+            check_widths(**{name: values})
+
+
+def _is_whole(value: object) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from learnkit.errors import ModelError
 from learnkit.models.backbone import ParameterGroups
 from learnkit.models.piecewise import Piecewise
-from learnkit.models.scratch import check_widths
+from learnkit.models.scratch import check_any_widths, check_widths
 from learnkit.models.seeded import seeded
 from learnkit.names import checked_keywords
 
@@ -137,6 +137,7 @@ def tabular(
         >>> tabular([10, 3], 2, 5)(torch.zeros(4, 4)).shape
         torch.Size([4, 5])
     """
+    check_any_widths(category_sizes=category_sizes, layers=layers)
     sizes = [embedding_size(n) for n in category_sizes]
     widths = list(sizes if embedding_sizes is None else embedding_sizes)
     shares = [dropout] * len(layers) if isinstance(dropout, int | float) else list(dropout)
@@ -183,8 +184,7 @@ def _check(
 ) -> None:
     lists = {"category_sizes": category_sizes, "embedding_sizes": embedding_sizes}
     for name, widths in {**lists, "layers": layers, "pieces": pieces}.items():
-        if widths:
-            check_widths(**{name: widths})
+        check_any_widths(**{name: widths})
     check_widths(n_outputs=(n_outputs,))
     if len(embedding_sizes) != len(category_sizes):
         raise ValueError(

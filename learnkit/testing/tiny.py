@@ -4,6 +4,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from learnkit.checks import Callbacks, Metrics
 from learnkit.data.bunch import DataBunch
@@ -82,10 +83,10 @@ def _data(shape: tuple[int, ...], n_classes: int, seed: int) -> DataBunch:
     drawn = torch.Generator().manual_seed(seed)
     x = torch.randn(N_TRAIN + N_VALID, *shape, generator=drawn)
     y = _labels(x, n_classes)
-    return DataBunch.from_arrays(
-        x[:N_TRAIN],
-        y[:N_TRAIN],
-        valid=(x[N_TRAIN:], y[N_TRAIN:]),
+    # of many classes one may be missing among so few, of which arrays would warn
+    return DataBunch.from_dataset(
+        TensorDataset(x[:N_TRAIN], y[:N_TRAIN]),
+        TensorDataset(x[N_TRAIN:], y[N_TRAIN:]),
         classes=list(range(n_classes)),
         batch_size=BATCH_SIZE,
         seed=seed,

@@ -100,6 +100,26 @@ def test_a_function_finds_masks_of_other_names(pairs):
         SegmentationDataBunch.from_label_func(pairs, [], lambda photo: photo)
 
 
+def test_without_a_list_all_photos_are_taken_and_no_mask(pairs, tmp_path):
+    data = SegmentationDataBunch.from_label_func(
+        pairs, None, lambda photo: f"masks/{photo.stem}.png", classes=NAMES, size=32, bs=4
+    )
+    assert (data.train_dl.n_samples, data.valid_dl.n_samples) == (16, 4)
+    assert agreement(*data.one_batch())[1] == 1.0
+    named = [loader.describe(i) for loader in (data.train_dl, data.valid_dl) for i in range(4)]
+    assert {str(pairs / "images")} == {name.rpartition("/")[0] for name in named}
+    apart = SegmentationDataBunch.from_label_func(
+        pairs / "images", None, lambda photo: pairs / "masks" / photo.name, size=32, bs=4
+    )
+    assert (apart.train_dl.n_samples, apart.valid_dl.n_samples) == (16, 4)
+
+
+def test_a_folder_without_photos_is_no_place_to_look_for_them(tmp_path):
+    with pytest.raises(DataError) as refused:
+        SegmentationDataBunch.from_label_func(tmp_path, None, lambda photo: photo)
+    assert str(refused.value) == f"There are no photos in {tmp_path}: found nothing."
+
+
 def test_a_photo_without_a_mask_is_named(pairs):
     (pairs / "masks" / "03.png").unlink()
     with pytest.raises(DataError) as refused:

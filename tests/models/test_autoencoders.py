@@ -109,6 +109,10 @@ GOOD = {"model": "vae", "shape": [1, 8, 8], "n_latent": 2, "hidden": [4], "chann
             {"hidden": [], "channels": [4_000], "shape": [1, 4_000, 4_000]},
             "parameters in vae.channels; at most",
         ),
+        (
+            {"hidden": [], "channels": [100] + [1] * 12, "shape": [1, 10_000, 10_000]},
+            "asks for maps of 10000000000 numbers in vae.channels; at most 100000000 are computed",
+        ),
     ],
     ids=str,
 )
@@ -138,3 +142,16 @@ def test_the_bound_counts_the_weights_that_are_there(name: str, layers: dict[str
 
 def test_sides_are_halved_rounded_up() -> None:
     assert halved((3, 224, 1), 3) == [(224, 1), (112, 1), (56, 1), (28, 1)]
+
+
+@pytest.mark.parametrize("build", [models.autoencoder, models.vae])
+@pytest.mark.parametrize("name", ["hidden", "channels"])
+def test_widths_that_are_no_list_of_whole_numbers_are_refused(build: Any, name: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        build((1, 8, 8), 2, **{name: 16})
+    assert str(caught.value) == (
+        f"{name} must be a list of whole numbers, such as [64, 32]; found 16."
+    )
+    with pytest.raises(ValueError) as caught:
+        build((1, 8, 8), 2, **{name: [16, 2.5]})
+    assert str(caught.value) == (f"{name} must be whole numbers of at least 1; found (16, 2.5).")

@@ -98,6 +98,16 @@ def test_pictures_too_small_for_the_layers_are_refused() -> None:
     )
 
 
+def test_maps_that_grow_far_beyond_the_pictures_are_refused() -> None:
+    assert models.dcgan_generator((1, 8, 9), channels=[1] * 4)(torch.zeros(2, 64)).shape[2] == 8
+    with pytest.raises(ValueError) as caught:
+        models.dcgan_generator((1, 8, 9), channels=[1] * 5)
+    assert str(caught.value) == (
+        "5 layers double the sides of the generator's maps far beyond pictures of 8 x 9, which "
+        "take at most 4. Give fewer channels."
+    )
+
+
 def test_a_norm_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"got 'btch'. Did you mean 'batch'"):
         models.dcgan_critic((1, 8, 8), norm="btch")  # type: ignore[arg-type]
@@ -122,6 +132,15 @@ GOOD = {
         ({"generator": [100_000, 100_000]}, "parameters in gan.generator; at most"),
         ({"n_latent": 100_000, "generator": [10_000]}, "parameters in gan.generator; at most"),
         ({"critic": [50_000, 50_000]}, "parameters in gan.critic; at most"),
+        ({"generator": [1] * 12}, "In the model description gan.generator is too long: 12 layers"),
+        (
+            {"shape": [1, 4_000, 4_000], "generator": [50] * 6},
+            "asks for maps of 204800000 numbers in gan.generator; at most 100000000 are computed",
+        ),
+        (
+            {"shape": [1, 4_000, 4_000], "critic": [30, 1]},
+            "asks for maps of 120000000 numbers in gan.critic; at most 100000000 are computed",
+        ),
         ({"critic": []}, "gan.critic must be a list of 1 to 64 whole numbers"),
     ],
     ids=str,

@@ -39,6 +39,7 @@ class _Mixing(Callback):
     @override
     def before_fit(self, state: State) -> None:
         self._at_the_loss = False
+        mixing.check_inputs(state.inputs, type(self).__name__)
 
     @override
     def before_batch(self, state: State) -> None:
@@ -81,7 +82,8 @@ class MixUp(_Mixing):
     """Train on weighted means of two samples and of their targets.
 
     Zhang et al. 2018, arXiv 1710.09412: one weight a batch, from Beta(alpha, alpha), and partners
-    drawn at random from the batch. Works for any x of floats: photos, rows of a table, embeddings.
+    drawn at random from the batch. Works for any x of floats: photos, numbers, embeddings.
+    Not for codes: tables with categories and sequences of different lengths are refused.
     The loss must take probabilities (B, K), as cross entropy does; values and several labels at
     once mix as they are. Validation sees what it always sees.
 
@@ -92,7 +94,8 @@ class MixUp(_Mixing):
 
     Raises:
         ValueError: when an option is out of range.
-        DataError: at the first batch, when x or y is nothing that can be mixed.
+        DataError: at the start of the fit or its first batch, when x or y is nothing that can be
+            mixed.
 
     Example:
         ``learn.fit_one_cycle(10, callbacks=MixUp(0.4))``

@@ -10,6 +10,7 @@ from torch.utils.data import TensorDataset
 
 from learnkit.data.dataset_loader import DatasetLoader
 from learnkit.data.datasets import dataset_loaders
+from learnkit.data.labels import is_missing
 from learnkit.data.missing_classes import warn_of_missing
 from learnkit.data.options import check_batch_size
 from learnkit.data.samples import Samples, Split
@@ -19,7 +20,7 @@ from learnkit.data.tabular.divide import Division, divide
 from learnkit.data.tabular.inputs import TableInputs
 from learnkit.data.tabular.kinds import ColumnKinds, choose_kinds, names_of
 from learnkit.data.tabular.process import Process, check_names, take, with_text_names
-from learnkit.data.tabular.target import Target, TargetKind, labels_of
+from learnkit.data.tabular.target import Target, TargetKind, kind_of, labels_of
 from learnkit.tasks import Regression, Task
 
 AnyTable = DataFrameLike | Mapping[Any, Sequence[Any]] | Table
@@ -58,6 +59,7 @@ class TableOptions:
     bs: int | None = None
     seed: int = 42
     whole: bool = False
+    na_values: tuple[str, ...] = ()
 
     def parts(
         self, df: AnyTable, valid_df: AnyTable | None = None, test_df: AnyTable | None = None
@@ -75,7 +77,7 @@ class TableOptions:
         train, valid = take(table, sides.train), take(table, sides.valid)
         if valid_df is not None:
             valid = named_table(valid_df, "The table of validation")
-        target = Target.learn(train, targets, kind=self.task, classes=self.classes)
+        target = self._target(table, train, targets)
         process = self._learned(train, targets)
         valid_y = target.y(valid)  # which must have its targets
         sets = _rows(train, process, target), _rows(valid, process, target)
@@ -94,14 +96,21 @@ class TableOptions:
             seed=self.seed,
             split=sides.words,
             task=None if target.classes else Regression(F.mse_loss, (), target.names),
-            inputs=TableInputs(process),
+            inputs=TableInputs(process, self.na_values),
         )
 
     def _samples(self, table: Table, targets: Sequence[str]) -> Samples:
         """Say what splitters and weights may ask for; nothing where there are none."""
         if self.split is None and self.sampling is None:
             return Samples(len(table.rows))
-        return Samples(len(table.rows), labels_of(table, targets, self.task), columns=table.columns)
+        labels = labels_of(table, targets, self.task, self.classes)
+        return Samples(len(table.rows), labels, columns=table.columns)
+
+    def _target(self, table: Table, train: Table, targets: Sequence[str]) -> Target:
+        """Learn from the training rows; that there are values may be seen in any row."""
+        whole = kind_of(table, targets, self.task, self.classes)
+        kind = whole if whole == "regression" else self.task
+        return Target.learn(train, targets, kind=kind, classes=self.classes)
 
     def _divided(self, table: Table, samples: Samples, valid_given: bool) -> Division:
         return divide(
@@ -145,9 +154,10 @@ def named_table(df: AnyTable, title: str) -> Table:
 
 
 def _rows(table: Table, process: Process, target: Target) -> TensorDataset:
-    """Return x and y; those to be predicted may lack their targets, and then get 0."""
+    """Return x and y; those to be predicted may all lack their targets, and then get 0."""
     x = process.x(table)
-    if any(name in table.columns for name in target.names):
+    cells = [cell for name in target.names for cell in table.columns.get(name, ())]
+    if not all(map(is_missing, cells)):
         y = target.y(table)
     elif target.classes:
         y = torch.zeros(len(x), dtype=torch.int64)

@@ -13,7 +13,7 @@ from learnkit.data.samples import Split
 from learnkit.data.sampling import Sampling
 from learnkit.data.table import Column
 from learnkit.data.tabular.build import AnyTable, TableOptions
-from learnkit.data.tabular.csv_table import NA_VALUES, read_table
+from learnkit.data.tabular.csv_table import NA_VALUES, na_words, read_table
 from learnkit.data.tabular.inputs import TableInputs
 from learnkit.data.tabular.show import print_table
 from learnkit.data.tabular.target import TargetKind
@@ -185,6 +185,7 @@ class TabularDataBunch(DataBunch):
             batch_size=batch_size,
             bs=bs,
             seed=seed,
+            na_values=na_words(na_values),
         )
         return cls(**options.parts(read(path), *others))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from learnkit.data.labels import sorted_classes
 from learnkit.data.tabular.cells import Cells, words
+from learnkit.data.tabular.whole import all_whole, by_value, plain
 from learnkit.randomness import IntArray
 
 MISSING: Final = "(missing)"
@@ -28,8 +29,11 @@ class Category:
 
     @classmethod
     def learn(cls, cells: Cells) -> "Category":
-        """Take the different words of the training rows, sorted (by value where all are whole)."""
-        return cls(cells.name, sorted_classes(word for word in set(words(cells)) if word))
+        """Take the different words of the training rows, sorted.
+
+        Where all are whole numbers, their values count: ``"1.0"`` of a file and 1 are one word.
+        """
+        return cls(cells.name, sorted_classes(by_value(word for word in words(cells) if word)))
 
     @property
     def size(self) -> int:
@@ -37,13 +41,21 @@ class Category:
         return len(self.words) + 1
 
     @cached_property
-    def _codes(self) -> dict[str | None, int]:
-        return {word: place for place, word in enumerate(self.words, start=1)}
+    def _whole(self) -> bool:
+        return all_whole(self.words)
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {self._written(word): place for place, word in enumerate(self.words, start=1)}
+
+    def _written(self, word: str) -> str:
+        return plain(word) if self._whole else word
 
     def codes(self, cells: Cells) -> IntArray:
         """Return the code of each cell, int64 (N,)."""
-        known = self._codes
-        return np.array([known.get(word, 0) for word in words(cells)], dtype=np.int64)
+        found = words(cells)
+        code = {w: 0 if w is None else self._codes.get(self._written(w), 0) for w in set(found)}
+        return np.array([code[word] for word in found], dtype=np.int64)
 
     def word(self, code: int) -> str:
         """Return the word of a code."""

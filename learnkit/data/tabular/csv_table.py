@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from learnkit.data.table import Table, read_csv
+from learnkit.data.tabular.cells import MAX_LETTERS
 from learnkit.errors import DataError
 
 NA_VALUES: Final = ("?", "NA", "N/A", "NULL", "null")
+MAX_NA: Final = 10_000
 
 
 def read_table(
@@ -34,8 +36,6 @@ def read_table(
             number of columns than ``names``.
     """
     file = Path(path)
-    if isinstance(na_values, str):
-        na_values = (na_values,)
     table = read_csv(
         file, delimiter=delimiter, header=names is None, skipinitialspace=skipinitialspace
     )
@@ -44,9 +44,32 @@ def read_table(
         columns = dict(table.columns)
     else:
         columns = _named(table, list(names))
+    return blanked(table._replace(columns=columns), na_words(na_values))
+
+
+def na_words(na_values: Sequence[str]) -> tuple[str, ...]:
+    """Return ``na_values=`` as different words.
+
+    Raises:
+        DataError: when there are many, or one is long: an export keeps them.
+    """
+    listed = (na_values,) if isinstance(na_values, str) else na_values
+    found = tuple(dict.fromkeys(map(str, listed)))
+    if len(found) > MAX_NA or any(len(word) > MAX_LETTERS for word in found):
+        raise DataError(
+            f"na_values has at most {MAX_NA:,} words of at most {MAX_LETTERS:,} letters."
+        )
+    return found
+
+
+def blanked(table: Table, na_values: Sequence[str]) -> Table:
+    """Return a table whose cells are empty where they hold one of some words."""
+    if not na_values:
+        return table
     blanks = frozenset(na_values)
     columns = {
-        name: ["" if cell in blanks else cell for cell in cells] for name, cells in columns.items()
+        name: ["" if isinstance(cell, str) and cell.strip() in blanks else cell for cell in cells]
+        for name, cells in table.columns.items()
     }
     return table._replace(columns=columns)
 

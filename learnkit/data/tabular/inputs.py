@@ -11,6 +11,7 @@ from torch.utils.data import TensorDataset
 from learnkit.data.dataset_loader import DatasetLoader
 from learnkit.data.tabular.category import Category
 from learnkit.data.tabular.cells import MAX_LETTERS
+from learnkit.data.tabular.csv_table import blanked
 from learnkit.data.tabular.number import Number
 from learnkit.data.tabular.process import Process
 from learnkit.data.tabular.rows import table_of_rows
@@ -27,9 +28,11 @@ class TableInputs:
 
     Attributes:
         process: what was learned from the training rows.
+        na_values: cells that say that nothing is known, besides empty ones: of the CSV file.
     """
 
     process: Process
+    na_values: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "table"
 
@@ -51,7 +54,7 @@ class TableInputs:
         """
         process = self.process
         table = table_of_rows(items, needed=process.sources, ignored=process.ignored)
-        x = process.x(table)
+        x = process.x(blanked(table, self.na_values))
         y = torch.zeros(len(x), dtype=torch.int64)
         return DatasetLoader(TensorDataset(x, y), batch_size=batch_size)
 
@@ -74,6 +77,7 @@ class TableInputs:
             "dates": list(process.dates),
             "ignored": list(process.ignored),
             "whole": process.whole,
+            "na_values": list(self.na_values),
         }
 
 
@@ -96,7 +100,9 @@ def read(fields: Fields) -> TableInputs:
     )
     if not process.width:
         fields.refuse("categories", "the names of one column or more, where there are no numbers")
-    return TableInputs(process)
+    if len({column.name for column in process.coded}) < len(process.coded):
+        fields.refuse("flagged", "numbers whose NAME_na is none of the categories")
+    return TableInputs(process, _names(fields, "na_values") if fields.has("na_values") else ())
 
 
 def _names(fields: Fields, field: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from learnkit.data.table import Column, Table
 from learnkit.data.tabular.cells import Cells, as_date, as_number, has_thousands, present, words
+from learnkit.data.tabular.nearly import check_nearly, is_number
 from learnkit.data.warn import warn_user
 from learnkit.errors import DataError
 
@@ -72,15 +73,24 @@ def choose_kinds(
     _check_once(named, targets)
     taken = {name for names in named.values() for name in names}
     free = [name for name in table.columns if name not in taken and name not in targets]
-    kinds = {name: "number" if name in logs else _kind_of(table, name) for name in free}
-    if cat_cols is None:
+    wanted = _Wanted(cat_cols is None, num_cols is None)
+    if any(wanted):  # else nobody asks what the other columns hold
+        kinds = {name: "number" if name in logs else _kind_of(table, name, wanted) for name in free}
+    if wanted.categories:
         named["cat_cols"] += [name for name in free if kinds[name] == "category"]
-    if num_cols is None:
+    if wanted.numbers:
         named["num_cols"] += [name for name in free if kinds[name] == "number"]
-    if cat_cols is None and num_cols is None:
+    if all(wanted):
         named["date_cols"] += [name for name in free if kinds[name] == "date"]
         _warn_of_nothing(table, [name for name in free if kinds[name] == "nothing"])
     return _checked(table, named, logs)
+
+
+class _Wanted(NamedTuple):
+    """Which kinds are chosen by cells; dates and what tells nothing only where both are."""
+
+    categories: bool
+    numbers: bool
 
 
 def _checked(table: Table, named: dict[str, list[str]], logs: list[str]) -> ColumnKinds:
@@ -117,7 +127,7 @@ def _check_once(named: dict[str, list[str]], targets: Sequence[str]) -> None:
             seen[name] = option
 
 
-def _kind_of(table: Table, name: str) -> ColumnKind:
+def _kind_of(table: Table, name: str, wanted: _Wanted) -> ColumnKind:
     cells = Cells.of(table, name)
     values, n = present(cells.values)
     full = n == len(cells.values)
@@ -125,13 +135,16 @@ def _kind_of(table: Table, name: str) -> ColumnKind:
         return "nothing"
     if all(map(_is_date, values)):
         return "date"
+    if all(wanted):
+        check_nearly(cells, values, _is_date, "dates", "cat_cols")
     if not all(isinstance(value, bool) for value in values) and _are_numbers(cells, values):
-        different = set(map(as_number, values))
-        if len(different) == 1 and full:
+        if len(set(map(as_number, values))) == 1 and full:
             return "nothing"
-        whole = all(number.is_integer() for number in different)
-        few = len(different) <= min(MOST_WHOLE, n // _ROWS_EACH)
-        return "category" if whole and few else "number"
+        return "category" if _are_few(values, n) else "number"
+    if wanted.numbers and not _are_few(list(filter(is_number, values)), n):
+        _check_numbers(cells, values)
+    if not wanted.categories:
+        return "nothing"
     seen = set(words(cells)) - {None}
     alone = len(seen) == n > _FEW_ROWS
     return "nothing" if alone or (len(seen) == 1 and full) else "category"
@@ -146,9 +159,26 @@ def _is_date(value: Any) -> bool:
         return False
 
 
+def _are_few(values: Sequence[Any], n: int) -> bool:
+    """Whether numbers are few different whole ones, as a category has them."""
+    different = set(map(as_number, values))
+    whole = all(number.is_integer() for number in different)
+    return whole and len(different) <= min(MOST_WHOLE, n // _ROWS_EACH)
+
+
+def _are_codes(values: Sequence[Any]) -> bool:
+    """Whether one begins with a zero, as 01234, so that all are words."""
+    return any(isinstance(v, str) and _LEADING_ZERO.fullmatch(v.strip()) for v in values)
+
+
+def _check_numbers(cells: Cells, values: Sequence[Any]) -> None:
+    if not _are_codes(values):
+        check_nearly(cells, values, is_number, "numbers", "cat_cols")
+
+
 def _are_numbers(cells: Cells, values: Sequence[Any]) -> bool:
     """Whether all cells are numbers, or texts that are; codes such as 01234 are no numbers."""
-    if any(isinstance(value, str) and _LEADING_ZERO.fullmatch(value.strip()) for value in values):
+    if _are_codes(values):
         return False
     commas = False
     for value in values:

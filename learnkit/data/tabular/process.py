@@ -49,9 +49,11 @@ class Process:
         """Learn from a table of training rows.
 
         Raises:
-            DataError: naming the cell that does not fit its column.
+            DataError: naming the cell that does not fit its column; for a column that is named
+                as the flags of another.
         """
-        made = with_parts(table, kinds.dates)
+        used = (*kinds.categories, *kinds.numbers, *kinds.dates)
+        made = with_parts(_only(table, used), kinds.dates)
         categories = (*kinds.categories, *part_names(kinds.dates, CATEGORY_PARTS))
         from_dates = part_names(kinds.dates, NUMBER_PARTS)
         elapsed = {name for name in from_dates if name.endswith("Elapsed")}  # one flag for a date
@@ -63,6 +65,7 @@ class Process:
             )
             for name in (*kinds.numbers, *from_dates)
         )
+        _check_flags(table.title, categories, numbers)
         return cls(
             categories=tuple(Category.learn(Cells.of(made, name)) for name in categories),
             numbers=numbers,
@@ -112,7 +115,7 @@ class Process:
                     f"{did_you_mean(name, table.columns)} Its columns are: "
                     f"{', '.join(table.columns)}."
                 )
-        made = with_parts(table, self.dates)
+        made = with_parts(_only(table, self.sources), self.dates)
         columns = [category.codes(Cells.of(made, category.name)) for category in self.categories]
         pairs = [number.normalised(Cells.of(made, number.name)) for number in self.numbers]
         columns += [
@@ -153,6 +156,21 @@ class Process:
                 f"{'has' if len(flat) == 1 else 'have'} one value in all training rows, from "
                 "which nothing can be learned. Name other columns, or look at the split."
             )
+
+
+def _check_flags(title: str, categories: Sequence[str], numbers: Sequence[Number]) -> None:
+    for number in numbers:
+        if number.flagged and number.flag_name in categories:
+            raise DataError(
+                f"{title} has gaps in the column of numbers {number.name!r}, which a column "
+                f"{number.flag_name!r} is to tell of, and another of that name. Rename or drop it: "
+                f"drop_cols=[{number.flag_name!r}]."
+            )
+
+
+def _only(table: Table, names: Sequence[str]) -> Table:
+    """Leave out what is not used, whose names dates may then have for their parts."""
+    return table._replace(columns={name: table.columns[name] for name in names})
 
 
 def _is_constant(column: Category | Number) -> bool:

@@ -1,10 +1,10 @@
 """Rows of a batch as a table of text."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
+
+from learnkit.data.show_text import show_text
 
 _WIDEST: Final = 24  # letters of a cell
 
@@ -27,9 +27,5 @@ def _cut(text: str) -> str:
 def print_table(
     rows: Sequence[Mapping[str, str]], path: str | os.PathLike[str] | None = None
 ) -> None:
-    """Print rows, or write them to a file."""
-    text = text_table(rows)
-    if path is None:
-        sys.stdout.write(f"{text}\n")
-    else:
-        Path(path).write_text(f"{text}\n", encoding="utf-8")
+    """Print rows, or write them to a text file."""
+    show_text(f"{text_table(rows)}\n", path)

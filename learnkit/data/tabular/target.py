@@ -12,6 +12,7 @@ from learnkit.data.labels import encode, is_missing, names_of_classes, sorted_cl
 from learnkit.data.table import Table
 from learnkit.data.tabular.cells import Cells, as_number, numbers, words
 from learnkit.data.tabular.kinds import MOST_WHOLE
+from learnkit.data.tabular.whole import all_whole, by_value, plain
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
 
@@ -51,10 +52,7 @@ class Target:
         if not names:
             raise DataError("y_cols must name the column to predict, or several.")
         columns = [_present(Cells.of(table, name)) for name in names]
-        if kind is None:
-            many = len(names) > 1 or (classes is None and _are_values(columns[0].values))
-            kind = "regression" if many else "classification"
-        if kind == "regression":
+        if kind_of(table, names, kind, classes) == "regression":
             for cells in columns:
                 numbers(cells)
             return cls(tuple(names), ())
@@ -62,7 +60,7 @@ class Target:
             raise DataError(
                 f"Classes are in one column; y_cols names {len(names)}: {', '.join(names)}."
             )
-        seen = sorted_classes(word for word in words(columns[0]) if word is not None)
+        seen = sorted_classes(by_value(word for word in words(columns[0]) if word is not None))
         if len(seen) < 2:
             raise DataError(
                 f"{table.title} has one class only in the training rows: {seen[0]!r} (column "
@@ -83,29 +81,45 @@ class Target:
             values = np.stack([numbers(cells) for cells in columns], axis=1)
             return torch.from_numpy(values.astype(np.float32))
         labels = [word or "" for word in words(columns[0])]
-        known = set(self.classes)
+        known = self.classes
+        if all_whole(known):
+            labels, known = [*map(plain, labels)], tuple(map(plain, known))
+        allowed = set(known)
         for place, label in enumerate(labels):
-            if label not in known:
-                raise columns[0].wrong(
-                    place,
-                    f"which is none of the classes {list(self.classes)}."
-                    f"{did_you_mean(label, self.classes)} Give every class in classes=.",
-                )
-        return torch.from_numpy(encode(labels, self.classes))
+            if label not in allowed:
+                raise columns[0].wrong(place, self._no_class(label))
+        return torch.from_numpy(encode(labels, known))
+
+    def _no_class(self, label: str) -> str:
+        advice = f"{did_you_mean(label, self.classes)} Give every class in classes=."
+        if all_whole((*self.classes, label)):  # a count perhaps, of which 20 is not like 2
+            advice = " Give every class in classes=, or task='regression' if these are values."
+        return f"which is none of the classes {list(self.classes)}.{advice}"
 
     def names_in(self, y: Tensor) -> list[str]:
         """Return the classes that occur among targets; none for values."""
         return [name for i, name in enumerate(self.classes) if (y == i).any()]
 
 
-def labels_of(table: Table, names: Sequence[str], kind: TargetKind) -> list[str] | None:
+def kind_of(
+    table: Table, names: Sequence[str], kind: TargetKind, classes: Sequence[object] | None
+) -> TargetKind:
+    """Return what the user said, or what the targets that are there look like."""
+    if kind is not None or not names:
+        return kind
+    values = [value for value in table.columns[names[0]] if not is_missing(value)]
+    many = len(names) > 1 or (classes is None and _are_values(values))
+    return "regression" if many else "classification"
+
+
+def labels_of(
+    table: Table, names: Sequence[str], kind: TargetKind, classes: Sequence[object] | None = None
+) -> list[str] | None:
     """Return the class of each row as text, blank where it is missing; None for values."""
-    if kind == "regression" or len(names) != 1:
+    if len(names) != 1 or kind_of(table, names, kind, classes) == "regression":
         return None
-    cells = Cells.of(table, names[0])
-    if kind is None and _are_values(cells.values):
-        return None
-    return [word or "" for word in words(cells)]
+    labels = [word or "" for word in words(Cells.of(table, names[0]))]
+    return [*map(plain, labels)] if all_whole(set(labels) - {""}) else labels
 
 
 def _present(cells: Cells) -> Cells:

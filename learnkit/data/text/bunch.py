@@ -7,7 +7,6 @@ which side, hand them to ``_of_texts``.
 # ruff: noqa: D417 - the options that all constructors share are described once, on the class
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from learnkit.data.bunch import DataBunch
 from learnkit.data.datasets import warn_if_few
 from learnkit.data.hf import HFDataset
+from learnkit.data.show_text import show_text
 from learnkit.data.table import Column, DataFrameLike, Table, as_table, read_csv
 from learnkit.data.text.hf_sides import classes_of, sides_of_hf
 from learnkit.data.text.inputs import TextInputs
@@ -320,10 +320,7 @@ class TextDataBunch(DataBunch):
             DataError: when ``n`` is below 1, or the bunch was not made from texts.
         """
         rows = shown_texts(self, n)
-        if path is None:
-            sys.stdout.write(text_table(rows))
-        else:
-            Path(path).write_text(text_table(rows), encoding="utf-8")
+        show_text(text_table(rows), path)
         return rows
 
     def _lines(self) -> list[str]:

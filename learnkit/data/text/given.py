@@ -67,11 +67,15 @@ class GivenTokenizer:
             found = _guarded(lambda: self._tool.encode_batch(plain))
         except ValueError as error:
             raise DataError(f"The tokenizer cannot cut these texts: {error}.") from error
-        ragged = Ragged.of([number + self.shift for number in each.ids] for each in found)
-        if (
-            len(ragged.flat)
-            and not self.shift <= int(ragged.flat.min()) <= int(ragged.flat.max()) < self.n_vocab
-        ):
+        rows = [[number + self.shift for number in each.ids] for each in found]
+        try:
+            ragged = Ragged.of(rows)
+            known = not len(ragged.flat) or (
+                self.shift <= int(ragged.flat.min()) <= int(ragged.flat.max()) < self.n_vocab
+            )
+        except OverflowError:  # more than int32 holds
+            known = False
+        if not known:
             raise DataError(
                 "The tokenizer gives token numbers that are not in its vocabulary of "
                 f"{self._n}: its file was changed or put together wrongly."

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -23,6 +24,24 @@ def be_shape(where: str, value: object) -> None:
         raise refusal(where, f"[C, H, W] of at most {MAX_NUMBERS} numbers together", value)
 
 
+def check_maps(where: str, maps: Iterable[tuple[int, int]]) -> None:
+    """Bound what a model keeps of one picture on its way: few parameters may make large maps.
+
+    Args:
+        where: the field.
+        maps: the number of maps of each layer, and of the places in one of them.
+
+    Raises:
+        ExportError: naming the field, and how many numbers it asks for.
+    """
+    most = max(n * places for n, places in maps)
+    if most > MAX_NUMBERS:
+        raise ExportError(
+            f"The model description asks for maps of {most} numbers in {where}; at most "
+            f"{MAX_NUMBERS} are computed for one picture."
+        )
+
+
 def be_widths_or_none(where: str, value: object) -> None:
     """Check a list of widths that may be empty."""
     if value != []:
@@ -38,7 +57,7 @@ FIELDS: Final[dict[str, Check]] = {
 
 
 def check(name: str, n_out: int, values: Values) -> None:
-    """Bound the parameters of encoder and decoder together.
+    """Bound the parameters of encoder and decoder together, and their largest maps.
 
     Args:
         name: of the model, for messages.
@@ -60,10 +79,15 @@ def check(name: str, n_out: int, values: Values) -> None:
         inner = 2 * sum(a * b for a, b in itertools.pairwise(hidden))
         check_size(f"{name}.hidden", ends + inner + math.prod(shape))
         return
-    height, width = halved((shape[0], shape[1], shape[2]), len(channels))[-1]
+    sides = halved((shape[0], shape[1], shape[2]), len(channels))
+    height, width = sides[-1]
     kernels = 2 * sum(9 * a * b for a, b in itertools.pairwise([shape[0], *channels]))
     last = channels[-1] * height * width * codes * (n_out + 1)
     check_size(f"{name}.channels", kernels + 9 * channels[0] ** 2 + last)
+    places = [math.prod(side) for side in sides]
+    # the decoder convolves maps that were doubled, and the whole size once more
+    maps = [(channels[0], places[0]), *zip(channels, places, strict=False)]
+    check_maps(f"{name}.channels", maps)
 
 
 def takes_photos(values: Values, height: int, width: int) -> bool:

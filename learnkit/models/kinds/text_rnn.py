@@ -5,6 +5,7 @@ from typing import Final
 from torch import nn
 
 from learnkit.models.kinds.kind import Kind, Values, check_size
+from learnkit.models.recurrent_text import CELLS, text_rnn
 from learnkit.models.spec_fields import (
     MAX_LAYERS,
     be_fraction,
@@ -12,7 +13,6 @@ from learnkit.models.spec_fields import (
     be_width,
     refusal,
 )
-from learnkit.models.text_rnn import CELLS, text_rnn
 
 MAX_VOCAB: Final = 1_000_000
 _GATES: Final = {"lstm": 4, "gru": 3}

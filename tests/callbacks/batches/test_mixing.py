@@ -16,12 +16,16 @@ from learnkit.callbacks.batches.mixing import CutMix, MixUp, MixUpOrCutMix
 from learnkit.data.augment import RandomErasing
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
+from learnkit.data.sequence.bunch import SequenceDataBunch
+from learnkit.data.tabular.bunch import TabularDataBunch
 from learnkit.errors import DataError
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.models.backbone import Backbone, BackboneSource
+from learnkit.models.recurrent import lstm
 from learnkit.sanity.names import CHECKS
 from learnkit.state import State
+from learnkit.tabular import tabular_learner
 from learnkit.testing import tiny_learner
 from learnkit.vision import cnn_learner
 
@@ -263,13 +267,13 @@ def test_an_error_elsewhere_has_no_such_note() -> None:
             CutMix(),
             drawn(4, 3),
             "CutMix cuts boxes out of photos, x (B, C, H, W); found x of shape (4, 3). MixUp mixes "
-            "x of any shape.",
+            "numbers of any shape.",
         ),
         (
             MixUpOrCutMix(switch_prob=0.0),
             drawn(4, 3),
             "MixUpOrCutMix cuts boxes out of photos, x (B, C, H, W); found x of shape (4, 3). "
-            "MixUp mixes x of any shape.",
+            "MixUp mixes numbers of any shape.",
         ),
         (
             MixUp(),
@@ -324,4 +328,34 @@ def test_a_misspelt_option_names_the_nearest_one() -> None:
         MixUpOrCutMix(mixup_alfa=0.4)  # type: ignore[call-arg]
     assert str(caught.value) == (
         "MixUpOrCutMix() has no argument 'mixup_alfa'. Did you mean 'mixup_alpha'?"
+    )
+
+
+def test_codes_of_categories_are_not_mixed() -> None:
+    """Between the codes 1 and 3 lies another town."""
+    rows = {"town": ["Ulm", "Bonn", "Kiel"] * 8, "size": list(range(24)), "y": ["a", "b"] * 12}
+    learn = tabular_learner(TabularDataBunch.from_df(rows, "y", bs=8), layers=[4], device="cpu")
+    with pytest.raises(DataError) as caught:
+        learn.fit(1, callbacks=MixUp(), progress=False)
+    assert str(caught.value) == (
+        "MixUp takes means of x, and the mean of two categories is none of the two: this table has "
+        "codes in 'town'. Leave MixUp out for such data."
+    )
+
+
+def test_numbers_of_a_table_are_mixed() -> None:
+    rows = {"size": [float(i) for i in range(24)], "y": ["a", "b"] * 12}
+    learn = tabular_learner(TabularDataBunch.from_df(rows, "y", bs=8), layers=[4], device="cpu")
+    assert batches_of([MixUp()], learn).train[0].y.shape == (8, 2)
+
+
+def test_sequences_of_different_lengths_are_not_mixed() -> None:
+    rows = [torch.ones(2 + i % 3, 1) * i for i in range(20)]
+    data = SequenceDataBunch.from_sequences(rows, [0, 1] * 10, batch_size=4)
+    learn = Learner(data, lstm(2, 2, hidden=3, ragged=True), device="cpu")
+    with pytest.raises(DataError) as caught:
+        learn.fit(1, callbacks=MixUp(), progress=False)
+    assert str(caught.value) == (
+        "MixUp takes means of x, and here the last number of a step says whether the step is "
+        "there: sequences of different lengths cannot be mixed. Leave MixUp out for such data."
     )

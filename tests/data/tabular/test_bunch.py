@@ -132,7 +132,7 @@ def test_a_csv_file_is_a_table(tmp_path):
     (tmp_path / "t.csv").write_text("\n".join([",".join(TABLE), *lines]))
     (tmp_path / "v.csv").write_text("\n".join([",".join(TABLE), *lines[:5]]))
     data = TabularDataBunch.from_csv(tmp_path / "t.csv", "kind", bs=16)
-    assert data.inputs == bunch().inputs
+    assert data.inputs.process == bunch().inputs.process
     x, _ = rows_of(data.train_dl)
     torch.testing.assert_close(x, rows_of(bunch().train_dl)[0], rtol=0, atol=0)
     data = TabularDataBunch.from_csv(tmp_path / "t.csv", "kind", valid=tmp_path / "v.csv", bs=16)
@@ -178,3 +178,28 @@ def test_a_table_is_checked_for_copies(capsys):
     report = bunch(split=(range(50), range(50, N))).check()
     assert report.findings == ()
     assert "TabularDataBunch: 60 samples of 2 classes" in capsys.readouterr().out
+
+
+def test_a_word_for_a_missing_value_is_one_in_prediction_too(tmp_path):
+    lines = [f"{'?' if i % 7 == 0 else i / 2},{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["size,kind", *lines]))
+    data = TabularDataBunch.from_csv(tmp_path / "t.csv", "kind", bs=16)
+    rows = [{"size": "?"}, {"size": None}]
+    x = next(data.inputs.loader(rows, batch_size=2).batches(0)).batch.x
+    assert torch.equal(x[0], x[1])
+
+
+def test_a_test_table_may_have_an_empty_target():
+    few = {name: values[:6] for name, values in TABLE.items()}
+    data = bunch(test_df={**few, "kind": ["", None] * 3})
+    assert rows_of(data.test_dl)[1].tolist() == [0] * 6
+    assert message(test_df={**few, "kind": ["flat", None] * 3}) == (
+        "The table: the target 'kind' is missing in 3 of 6 rows, the first of them row 1 (counted "
+        "from 0). Fill it in, or leave these rows out."
+    )
+
+
+def test_a_rare_count_makes_values_of_all_of_them_whichever_side_it_is_on():
+    counts = {"size": TABLE["size"], "n": [i % 20 for i in range(N - 1)] + [20]}
+    sides = (range(N - 1), [N - 1]), (range(1, N), [0])
+    assert [bunch(counts, "n", split=side).classes for side in sides] == [(), ()]

@@ -67,3 +67,14 @@ def test_a_batch_is_shown_by_names(capsys):
     head, row = capsys.readouterr().out.splitlines()
     assert head.split() == ["user", "film", "target"]
     assert row.split()[0] in {"7", "8", "9"}
+
+
+def test_a_review_beside_a_rating_stops_nothing():
+    reviews = ["so long " * 300 + str(i) for i in range(40)]
+    table = {
+        "user": [f"u{i % 8}" for i in range(40)],
+        "film": [f"f{i % 5}" for i in range(40)],
+        "stars": [i % 6 for i in range(40)],
+        "review": reviews,
+    }
+    assert CollabDataBunch.from_df(table, bs=8).one_batch().x.shape == (8, 2)

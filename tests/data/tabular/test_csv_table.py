@@ -2,7 +2,7 @@
 
 import pytest
 
-from learnkit.data.tabular.csv_table import read_table
+from learnkit.data.tabular.csv_table import na_words, read_table
 from learnkit.errors import DataError
 
 
@@ -52,3 +52,11 @@ def test_two_columns_of_one_name_are_an_error(write):
     )
     with pytest.raises(DataError, match="names= has 'a' more than once"):
         read_table(path, names=["a", "a"])
+
+
+def test_words_for_a_missing_value_are_few_and_short():
+    assert na_words("?") == ("?",)
+    assert na_words(["-", "?", "-"]) == ("-", "?")
+    with pytest.raises(DataError) as caught:
+        na_words(["x" * 1_001])
+    assert str(caught.value) == "na_values has at most 10,000 words of at most 1,000 letters."

@@ -112,3 +112,26 @@ def test_an_export_of_no_column_is_refused():
     document = {name: [] for name in INPUTS.to_json()} | {"whole": False}
     with pytest.raises(ValueError, match="must be the names of one column or more"):
         read(Fields(document, "inputs."))
+
+
+def test_flags_that_share_a_name_with_a_column_are_refused():
+    document = copy.deepcopy(INPUTS.to_json())
+    document["categories"][0] = "age_na"
+    with pytest.raises(ValueError, match=r"numbers whose NAME_na is none of the categories"):
+        read(Fields(document, "inputs."))
+
+
+def test_words_for_a_missing_value_are_kept():
+    """So that a row of the same file is read as in training."""
+    inputs = TableInputs(INPUTS.process, ("?",))
+    assert again(inputs) == inputs
+    ours, plain = (
+        next(i.loader([{**ROW, "age": age}], batch_size=1).batches(0)).batch.x
+        for i, age in ((inputs, " ? "), (INPUTS, None))
+    )
+    assert torch.equal(ours, plain)
+    document = {**inputs.to_json(), "na_values": ["x" * 1_001]}
+    with pytest.raises(ValueError, match=r"field 'inputs.na_values' must be a list of at most"):
+        read(Fields(document, "inputs."))
+    del document["na_values"]
+    assert read(Fields(document, "inputs.")) == INPUTS

@@ -141,3 +141,48 @@ def test_numbers_with_commas_are_no_silent_categories():
         "The table, row 1 (counted from 0) has '1,200' in the column 'pay', a number with commas "
         "in it. Take them out of the column, or name it in cat_cols or drop_cols."
     )
+
+
+def test_one_wrong_cell_does_not_make_words_of_numbers():
+    values = [str(i / 2) for i in range(199)]
+    with pytest.raises(DataError) as caught:
+        kind_of([*values, "12a"])
+    assert str(caught.value) == (
+        "The table, row 199 (counted from 0) has '12a' in the column 'it', where 199 of 200 cells "
+        "are numbers. Correct it, or leave it empty (na_values of from_csv reads a word as such); "
+        "a column that is meant so goes into cat_cols or drop_cols."
+    )
+    many = {**COLUMNS, "it": [*range(98), "a", "b"]}
+    assert "it" in chosen(many, cat_cols=["it", "town"]).categories
+    assert "it" not in chosen(many, num_cols=["size"], drop_cols=["it"]).categories
+    with pytest.raises(DataError, match="where 98 of 100 cells are numbers"):
+        chosen(many, cat_cols=["town"])
+
+
+def test_one_wrong_cell_does_not_make_words_of_dates():
+    with pytest.raises(DataError, match=r"has '2020-02-31' .* 199 of 200 cells are dates"):
+        kind_of([*(f"2020-01-{1 + i % 28:02}" for i in range(199)), "2020-02-31"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["0", "1", "2"] * 65 + ["3+"],  # few whole numbers are categories with or without
+        [f"{i:04}" for i in range(190)] + ["A1"],  # codes
+        [str(i / 2) for i in range(90)] + ["unknown"] * 10,
+    ],
+)
+def test_words_among_numbers_may_be_meant(values):
+    assert kind_of(values) == "categories"
+
+
+@pytest.mark.parametrize("values", [["x" * 2_000] * N, ["1,234"] * N, [[1, 2]] * N])
+def test_columns_that_are_not_used_are_not_looked_at(values):
+    found = chosen({**COLUMNS, "it": values}, cat_cols=["town"], num_cols=["size"])
+    assert (found.categories, found.numbers, found.dates) == (("town",), ("size",), ())
+    assert "it" in found.ignored
+
+
+def test_long_texts_stop_nothing_where_only_numbers_are_chosen():
+    found = chosen({**COLUMNS, "it": [f"{'x' * 2_000}{i}" for i in range(N)]}, cat_cols=["town"])
+    assert found.numbers == ("size",)

@@ -124,3 +124,21 @@ def test_names_are_texts_that_differ_and_are_short():
         f"The table has a column name of 201 letters, {'x' * 40!r}...: shorten it to at most 200. "
         "Is the first line one of data? Then pass names=[...]."
     )
+
+
+def test_flags_do_not_share_their_name_with_a_column():
+    table = as_table({"age": [None, 1.5, 2.5], "age_na": ["a", "b", "a"]})
+    with pytest.raises(DataError) as caught:
+        Process.learn(table, ColumnKinds(("age_na",), ("age",), (), (), ()))
+    assert str(caught.value) == (
+        "The table has gaps in the column of numbers 'age', which a column 'age_na' is to tell of, "
+        "and another of that name. Rename or drop it: drop_cols=['age_na']."
+    )
+    full = as_table({"age": [1.0, 1.5, 2.5], "age_na": ["a", "b", "a"]})
+    assert Process.learn(full, ColumnKinds(("age_na",), ("age",), (), (), ())).width == 2
+
+
+def test_a_column_that_is_not_used_leaves_its_name_to_dates():
+    table = as_table({"sale": ["2024-12-31", "2025-01-02"], "saleYear": ["x", "y"]})
+    process = Process.learn(table, ColumnKinds((), (), ("sale",), (), ("saleYear",)))
+    assert process.decoded(process.x(table)[0])["saleYear"] == "2024"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from learnkit.data.table import as_table
-from learnkit.data.tabular.target import Target
+from learnkit.data.tabular.target import Target, kind_of, labels_of
 from learnkit.errors import DataError
 
 
@@ -83,3 +83,31 @@ def test_several_columns_are_values():
         Target.learn(table, ["y", "z"], kind=None, classes=None)
     with pytest.raises(DataError, match="y_cols must name the column to predict"):
         Target.learn(table, [], kind=None, classes=None)
+
+
+def test_whole_numbers_are_one_class_however_they_are_written():
+    target = learned(["1.0", "0.0", "1"], kind="classification")
+    assert target.classes == ("0", "1")
+    assert target.y(as_table({"y": ["1", 0.0, "1.0"]})).tolist() == [1, 0, 1]
+    given = learned([1.0, 0.0], kind="classification", classes=[1.0, 0.0])
+    assert given.classes == ("1.0", "0.0")
+    assert given.y(as_table({"y": ["1", 0.0]})).tolist() == [0, 1]
+    table = as_table({"y": ["1.0", "", "0"]})
+    assert labels_of(table, ["y"], "classification") == ["1", "", "0"]
+
+
+def test_a_count_that_training_did_not_see_is_perhaps_a_value():
+    target = learned([0, 1, 2])
+    assert message(lambda: target.y(as_table({"y": [20]}))) == (
+        "The table, row 0 (counted from 0) has 20 in the column 'y', which is none of the classes "
+        "['0', '1', '2']. Give every class in classes=, or task='regression' if these are values."
+    )
+
+
+def test_what_targets_look_like_does_not_depend_on_gaps():
+    table = as_table({"y": [1, None, 2]})
+    assert kind_of(table, ["y"], None, None) == "classification"
+    assert labels_of(table, ["y"], None) == ["1", "", "2"]
+    many = as_table({"y": list(range(30))})
+    assert labels_of(many, ["y"], None) is None
+    assert labels_of(many, ["y"], None, classes=range(30))[:2] == ["0", "1"]

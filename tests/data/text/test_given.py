@@ -102,9 +102,10 @@ def test_padding_that_the_file_asks_for_is_not_done():
     assert given.encode(["a"]).flat.tolist() == [2, 5, 3]
 
 
-def test_a_number_outside_the_vocabulary_is_an_error_not_a_crash():
+@pytest.mark.parametrize("number", [10**6, 4294967295])
+def test_a_number_outside_the_vocabulary_is_an_error_not_a_crash(number):
     document = json.loads(changed())
-    document["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [10**6]
+    document["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [number]
     given = GivenTokenizer(json.dumps(document), max_len=10)
     with pytest.raises(DataError) as caught:
         given.encode(["a"])

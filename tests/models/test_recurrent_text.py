@@ -3,8 +3,8 @@ import torch
 from torch.nn.functional import pad
 
 from learnkit.errors import ExportError, ModelError
+from learnkit.models.recurrent_text import text_rnn
 from learnkit.models.spec import build_from_spec, check_spec, n_outputs, outline_from_spec
-from learnkit.models.text_rnn import text_rnn
 
 SMALL = {"n_embed": 6, "n_hidden": 5}
 
