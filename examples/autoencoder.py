@@ -97,6 +97,6 @@ def main(out="autoencoder.png", *, full=False):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="autoencoder.png")
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--out", default="autoencoder.png", help="a file for the picture")
+    parser.add_argument("--full", action="store_true", help="the figures above, 140 s")
     main(**vars(parser.parse_args()))

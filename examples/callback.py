@@ -2,10 +2,14 @@
 
 Subclass ``Callback``, override the hooks you need, pass an instance. Nothing is registered, and a
 misspelt hook is an error at once.
+
+    python examples/callback.py
 """
 
+import argparse
 from pathlib import Path
 
+from learnkit.errors import LearnkitError
 from learnkit.vision import *
 
 PHOTOS = Path(__file__).parent / "data" / "traffic_lights"
@@ -34,4 +38,9 @@ def main(path=PHOTOS, size=(128, 64), epochs=3, weights="default"):
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("path", nargs="?", default=PHOTOS, help="a folder with train and valid")
+    try:
+        main(parser.parse_args().path)
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

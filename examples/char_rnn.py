@@ -15,6 +15,7 @@ import argparse
 import math
 from collections import Counter, defaultdict
 
+from learnkit.errors import LearnkitError
 from learnkit.text import SequenceDataBunch, language_learner, load_learner, sample
 
 THINGS = """malt that lay in
@@ -78,7 +79,10 @@ def main(text=None, full=False, out="char-model", seed=42):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", help="a text in UTF-8; the rhyme by default")
-    parser.add_argument("--full", action="store_true", help="the figure above, with --data")
+    parser.add_argument("--full", action="store_true", help="the figure above, with --data; 5 min")
     parser.add_argument("--out", default="char-model", help="folder of the export")
     given = parser.parse_args()
-    main(given.data, given.full, given.out)
+    try:
+        main(given.data, given.full, given.out)
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

@@ -18,6 +18,7 @@ import argparse
 import numpy as np
 import torch
 
+from learnkit.errors import LearnkitError
 from learnkit.tabular import CollabDataBunch, collab_bias, collab_learner
 
 
@@ -72,7 +73,9 @@ def main(data=None, full=False, seeds=1):
     seeds = range(3 if full else seeds)
     for seed in seeds:
         if data is not None:
-            bunch = CollabDataBunch.from_csv(data, seed=seed)
+            bunch = CollabDataBunch.from_csv(
+                data, user_col="userId", item_col="movieId", rating_col="rating", seed=seed
+            )
         else:
             bunch = CollabDataBunch.from_df(made_up(), seed=seed)
         errors = baselines(bunch)
@@ -92,6 +95,9 @@ def main(data=None, full=False, seeds=1):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", help="a file of ratings: user, item, rating")
-    parser.add_argument("--full", action="store_true", help="three seeds")
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--data", help="a file of ratings: userId, movieId, rating")
+    parser.add_argument("--full", action="store_true", help="three seeds, 7 s")
+    try:
+        main(**vars(parser.parse_args()))
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from learnkit.compress import binarize, compress, file_size, prune, with_model
+from learnkit.errors import LearnkitError
 from learnkit.grad_cam import grad_cam
 from learnkit.models.thinner import thin
 from learnkit.vision import *
@@ -99,8 +100,11 @@ def main(path=None, full=False, weights=None, out="heat.png", export="small-mode
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", help="a folder of photos with train and valid; digits by default")
-    parser.add_argument("--full", action="store_true", help="the figures above, with --data")
+    parser.add_argument("--full", action="store_true", help="the figures above; 6 minutes")
     parser.add_argument("--weights", default="default", help="of ResNet-18: a file, or a tag")
     parser.add_argument("--out", default="heat.png", help="the picture of the heat map")
     given = parser.parse_args()
-    main(given.data, given.full, given.weights, given.out)
+    try:
+        main(given.data, given.full, given.weights, given.out)
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

@@ -2,8 +2,11 @@
 
 The photos are those that come with the checkout, in a copy, with a photo of the validation set and
 an empty file put among those to train on.
+
+    python examples/doctor.py
 """
 
+import argparse
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,4 +34,6 @@ def main(path=PHOTOS, near=64):
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--near", type=int, default=64, help="alike: so many of 256 bits differ")
+    main(near=parser.parse_args().near)

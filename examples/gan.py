@@ -71,7 +71,7 @@ def main(out="gan-samples", *, loss="dcgan", full=False):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="gan-samples")
-    parser.add_argument("--loss", default="dcgan", choices=("dcgan", "wgan-gp"))
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--out", default="gan-samples", help="a folder for the pictures")
+    parser.add_argument("--loss", default="dcgan", choices=("dcgan", "wgan-gp"), help="which game")
+    parser.add_argument("--full", action="store_true", help="the figures above, 100 s to 180 s")
     main(**vars(parser.parse_args()))

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from learnkit.errors import LearnkitError
 from learnkit.vision import *
 
 PHOTOS = Path(__file__).parent / "data" / "traffic_lights"
@@ -29,6 +30,8 @@ def make_pairs(photos, folder, part, n, side, seed):
     """Write ``n`` pictures of two photos each; return their rows of the table."""
     drawn = random.Random(f"{part} {seed}")
     files = sorted(Path(photos, part).rglob("*.jpg"))
+    if len(files) < 2:
+        raise SystemExit(f"{Path(photos, part)} has {len(files)} .jpg; two make one picture.")
     rows = []
     for number in range(n):
         pair = drawn.sample(files, 2)
@@ -78,6 +81,9 @@ if __name__ == "__main__":
     parser.add_argument("--data", default=PHOTOS, help="a folder with train and valid photos")
     parser.add_argument("--weights", help="a file of ResNet-18's; or the word default")
     parser.add_argument("--out", help="a picture of the results")
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--full", action="store_true", help="the figures above, 49 s")
     given = parser.parse_args()
-    main(given.data, given.weights, given.out, given.full)
+    try:
+        main(given.data, given.weights, given.out, given.full)
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

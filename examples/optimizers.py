@@ -14,6 +14,7 @@ float32 resolves (1e-7), after its second step.
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 from torch.optim import LBFGS, SGD, Adam, RMSprop
 
@@ -44,6 +45,8 @@ def standardised(values):
 
 def main(out=None, full=False):
     """Return the loss above its least value by optimizer, after each epoch."""
+    if out is not None:
+        Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)  # before it takes time
     table = load_diabetes()
     x, y = standardised(table.data), standardised(table.target)[:, None]
     curves = {}
@@ -79,5 +82,5 @@ def draw(curves, path):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", help="a file for the plot")
-    parser.add_argument("--full", action="store_true", help="300 epochs")
+    parser.add_argument("--full", action="store_true", help="300 epochs, 14 s")
     main(**vars(parser.parse_args()))

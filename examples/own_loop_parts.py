@@ -1,7 +1,11 @@
 """Bring your own model, loaders and loss: learnkit runs the loop and nothing else.
 
 A plain ``nn.Module`` and plain torch ``DataLoader``s, here for a regression without any photos.
+
+    python examples/own_loop_parts.py
 """
+
+import argparse
 
 import torch
 from torch import nn
@@ -35,4 +39,6 @@ def main(size=512, epochs=10):
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--epochs", type=int, default=10, help="how long to train")
+    main(epochs=parser.parse_args().epochs)

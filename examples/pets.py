@@ -16,6 +16,7 @@ import argparse
 import statistics
 from pathlib import Path
 
+from learnkit.errors import LearnkitError
 from learnkit.vision import *
 
 PHOTOS = Path(__file__).parent / "data" / "traffic_lights"
@@ -57,6 +58,9 @@ if __name__ == "__main__":
     parser.add_argument("--data", default=PHOTOS, help="a folder of photos BREED_NUMBER.jpg")
     parser.add_argument("--weights", help="a file of ResNet-18's; or the word default")
     parser.add_argument("--out", help="a picture of the results")
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--full", action="store_true", help="the figures above, 151 s")
     given = parser.parse_args()
-    main(given.data, given.weights, given.out, given.full)
+    try:
+        main(given.data, given.weights, given.out, given.full)
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

@@ -1,11 +1,13 @@
 """Train with checkpoints: stop it by Ctrl-C or kill it, run it again, and it goes on.
 
     python examples/resume.py
+    python examples/resume.py --runs FOLDER --epochs 20
 
 The second run of a finished training returns at once. The weights are the same bit for bit,
 however often it was stopped.
 """
 
+import argparse
 from pathlib import Path
 
 from learnkit.vision import (
@@ -33,4 +35,8 @@ def main(folder: str | Path = "runs/resume", *, epochs: int = 10, size: int = 64
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", default="runs/resume", help="the folder of the checkpoints")
+    parser.add_argument("--epochs", type=int, default=10, help="how many in all")
+    given = parser.parse_args()
+    main(given.runs, epochs=given.epochs)

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from learnkit import get_transforms, load_learner, metrics, models
+from learnkit.errors import LearnkitError
 from learnkit.vision import SegmentationDataBunch, unet_learner
 
 PETS = {"values": {1: "pet", 2: "background"}, "ignore": 3}
@@ -82,5 +83,8 @@ if __name__ == "__main__":
     parser.add_argument("--data", help="a folder with images and masks")
     parser.add_argument("--weights", default="default", help="a file of resnet18's weights")
     parser.add_argument("--out", help="a file for the picture")
-    parser.add_argument("--full", action="store_true", help="to the figure above")
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--full", action="store_true", help="the figure above, 4 minutes")
+    try:
+        main(**vars(parser.parse_args()))
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 from statistics import mean
 
+from learnkit.errors import LearnkitError
 from learnkit.text import TextDataBunch, Words, accuracy, text_learner
 
 try:
@@ -88,6 +89,9 @@ def main(data=MESSAGES, *, full=False):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", default=MESSAGES)
-    parser.add_argument("--full", action="store_true")
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--data", default=MESSAGES, help='a file of lines "label, tab, message"')
+    parser.add_argument("--full", action="store_true", help="five splits, three and a half minutes")
+    try:
+        main(**vars(parser.parse_args()))
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from learnkit import TabularDataBunch, tabular_learner
+from learnkit.errors import LearnkitError
 
 try:
     from sklearn.ensemble import (
@@ -45,6 +46,8 @@ NUMBERS = ["age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "ho
 
 def read_adult(path):
     """Read one of the two files: no header, "?" where nothing is known, labels with a full stop."""
+    if not path.is_file():
+        raise SystemExit(f"{path} does not exist: --data takes the folder of the Adult files.")
     with path.open(newline="") as file:
         lines = [line for line in csv.reader(file, skipinitialspace=True) if len(line) == 15]
     cells = [[None if cell == "?" else cell.rstrip(".") for cell in line] for line in lines]
@@ -126,5 +129,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", help="a folder with adult-train.csv and adult-test.csv")
     parser.add_argument("--housing", help="the file housing.csv")
-    parser.add_argument("--full", action="store_true", help="eight epochs, three seeds")
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--full", action="store_true", help="eight epochs, three seeds; a minute")
+    try:
+        main(**vars(parser.parse_args()))
+    except LearnkitError as error:
+        raise SystemExit(str(error)) from None

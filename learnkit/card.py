@@ -30,10 +30,13 @@ KIND: Final = "learnkit model"
 CHANGED: Final = (
     "It was not written by learnkit, or was changed: get the export again from where it was made."
 )
-MAX_BYTES: Final = 4 << 20  # a vocabulary of 100,000 words takes a quarter
+MAX_BYTES: Final = 16 << 20  # a table of 400,000 ids of 36 letters
+MAX_VALUES: Final = 1_200_000  # a short text in a list takes 15 times its bytes
 MAX_CLASSES: Final = 100_000
 MAX_LETTERS: Final = 1_000  # of a name
 MAX_PARTS: Final = 10_000  # lists and objects: a dozen for photos, some for each column of a table
+_LONG: Final = 10_000  # letters of a field; shorter ones are for people to read
+_LARGE: Final = 1 << 20  # bytes of a card whose largest part is worth naming
 _MAX_ENTRIES: Final = 1_000  # of metrics and versions
 
 
@@ -101,14 +104,16 @@ def card_json(card: ModelCard, *, sha256: str) -> bytes:
         document["task"] = {"kind": card.reader.kind, **card.reader.options()}
     if card.fingerprint:
         document["fingerprint"] = card.fingerprint
-    data = json.dumps(document, indent=1).encode()
+    rows = [f" {json.dumps(name)}: ".encode() + _written(value) for name, value in document.items()]
+    data = b"{\n" + b",\n".join(rows) + b"\n}"
     try:
         if len(data) > MAX_BYTES:
             raise ValueError(f"it has {len(data):,} bytes, more than {MAX_BYTES:,}")
-        _card_of(Fields(parse_json(data, max_parts=MAX_PARTS)))
+        _card_of(Fields(_parsed(data)))
     except ValueError as error:
+        largest = f" The largest part is {_largest(document)}." if len(data) > _LARGE else ""
         raise ExportError(
-            f"This model's card could not be read again, so nothing was written: {error}. "
+            f"This model's card could not be read again, so nothing was written: {error}.{largest} "
             "Change that, or keep the model by learn.save()."
         ) from error
     return data
@@ -127,7 +132,7 @@ def parse_card(data: bytes, path: Path) -> ModelCard:
         ExportError: naming the field, what was expected and what was found.
     """
     try:
-        read = Fields(parse_json(data, max_parts=MAX_PARTS))
+        read = Fields(_parsed(data))
         number = read.value("format", int)
         if number not in (OLDER, FORMAT):
             raise ExportError(
@@ -137,6 +142,34 @@ def parse_card(data: bytes, path: Path) -> ModelCard:
         return _card_of(read)
     except ValueError as error:
         raise ExportError(f"{path}: {error}. {CHANGED}") from error
+
+
+def _parsed(data: bytes) -> Any:
+    if data.count(b",") > MAX_VALUES:  # that between two values, or in a text
+        raise ValueError(f"it has more than {MAX_VALUES:,} values, or commas in its texts")
+    return parse_json(data, max_parts=MAX_PARTS)
+
+
+def _written(value: Any) -> bytes:
+    """Return a field as it stands in the file: in UTF-8, long ones without spaces."""
+    for ascii_only in (False, True):
+        text = json.dumps(value, indent=1, ensure_ascii=ascii_only).replace("\n", "\n ")
+        if len(text) > _LONG:
+            text = json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # half a letter, of a file name that is no UTF-8
+            continue
+    raise AssertionError("ASCII can always be encoded")
+
+
+def _largest(value: Any, path: str = "") -> str:
+    """Say which field takes most of a document, down to one that has no fields of its own."""
+    sizes = {name: len(_written(part)) for name, part in value.items()}
+    name = max(sizes, key=lambda name: sizes[name])
+    if isinstance(value[name], dict) and value[name]:
+        return _largest(value[name], f"{path}{name}.")
+    return f"{path + name!r} with {sizes[name]:,} bytes"
 
 
 def _card_of(read: Fields) -> ModelCard:

@@ -8,6 +8,7 @@ from learnkit.data.bunch import AnyLoader, as_loader
 from learnkit.errors import ModelError
 from learnkit.inference import Predictor
 from learnkit.learner import Learner
+from learnkit.models.compressed import inner_of
 from learnkit.models.drawing import drawer, drawn, noise_of
 from learnkit.models.fast_body import FastBody
 from learnkit.names import checked_keywords
@@ -29,15 +30,16 @@ def encode(learn: Learner, dl: AnyLoader | None = None) -> Codes:
     Raises:
         ModelError: when the model has no ``encode``, or there is no validation loader.
     """
-    if not callable(getattr(learn.model, "encode", None)):
+    inner = inner_of(learn.model)
+    if not callable(getattr(inner, "encode", None)):
         raise ModelError(
-            f"{type(learn.model).__name__} has no encode(x); autoencoder_learner makes models that "
+            f"{type(inner).__name__} has no encode(x); autoencoder_learner makes models that "
             "have it."
         )
     loader = dl if dl is not None else learn.data.valid_dl
     if loader is None:
         raise ModelError("this data has no validation samples; pass a loader: data.train_dl.")
-    model = _Encoder(learn.model)
+    model = _Encoder(inner)
     engine = Engine(model, learn.pipeline, learn.precision, FastBody())
     found = predict_loader(engine, as_loader(loader, "dl", learn.seed))
     return Codes(found.preds, found.targets)
@@ -57,11 +59,22 @@ def sample(learn: Learner | Predictor, n: int = 16, *, seed: int = 0) -> Tensor:
 
     Raises:
         ValueError: when ``n`` is no whole number of at least 1.
-        ModelError: when the model cannot draw.
+        ModelError: when the model cannot draw, or is an autoencoder that is not variational.
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"sample() draws n pictures, a whole number of at least 1; got {n!r}.")
-    return drawn(learn.model, noise_of(n, drawer(learn.model).n_latent, seed))
+        other = " Another sample, of learnkit.text, goes on with texts." * isinstance(n, str)
+        raise ValueError(
+            f"sample() draws n pictures, a whole number of at least 1; got {n!r}.{other}"
+        )
+    n_latent = drawer(learn.model).n_latent
+    task = learn.task if isinstance(learn, Learner) else learn.card.reader
+    if task.kind == "reconstruction":
+        raise ModelError(
+            "sample() draws pictures of noise, and this autoencoder was not trained to make any of "
+            "it: pass variational=True to autoencoder_learner. encode(learn) gives codes that its "
+            "learn.model.decode(codes) knows."
+        )
+    return drawn(learn.model, noise_of(n, n_latent, seed))
 
 
 class _Encoder(nn.Module):

@@ -1,7 +1,8 @@
 """torch.compile on request: one shape, a warm-up that is timed, and a way back when it fails.
 
 Only batches of the full size go through the compiled model, so that a smaller last one does not
-make torch compile again. Knows no loop and no learner.
+make torch compile again; of texts and sequences, whose lengths differ, those of one length. Knows
+no loop and no learner.
 """
 
 import time
@@ -54,6 +55,7 @@ class CompiledTask:
         self._compiled: nn.Module | None = None
         self._source: nn.Module | None = None
         self._failed = False
+        self._shape: tuple[int, ...] | None = None  # of the batch that was compiled for
 
     def turn(self, step: int) -> Step:
         """Return itself; of a task whose batches take turns, the one of the turn as it is."""
@@ -62,9 +64,7 @@ class CompiledTask:
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the model's raw predictions."""
-        x: object = batch.x  # a loader of the user's may give a dict or a tuple
-        full = isinstance(x, Tensor) and len(x) == self._batch_size
-        return self._task.forward(self._of(model) if full else model, batch)
+        return self._task.forward(self._of(model) if self._fits(batch) else model, batch)
 
     def loss(self, preds: Tensor, batch: Batch) -> Tensor:
         """Return the task's loss."""
@@ -96,10 +96,10 @@ class CompiledTask:
         if len(batch.x) != self._batch_size:
             return f"not compiled: no batch has {self._batch_size} samples"
         began = time.perf_counter()
+        self._shape = tuple(batch.x.shape) if isinstance(batch.x, Tensor) else None
         kept = {name: value.clone() for name, value in model.named_buffers()}
         try:
-            self._compile(model)
-            self._run_once(model, batch, precision)
+            called = self._run_once(self._compile(model), model, batch, precision)
         except Exception as error:  # compilers fail in every way
             self._failed, self._compiled = True, None
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -111,10 +111,25 @@ class CompiledTask:
                     if name in kept:
                         value.copy_(kept[name])
             model.zero_grad(set_to_none=True)
+        if not called:
+            self._compiled, self._source = None, None
+            return "not compiled: this task calls parts of the model, not the model itself"
         return f"compiled in {time.perf_counter() - began:.1f} s"
 
-    def _run_once(self, model: nn.Module, batch: Batch, precision: Precision) -> None:
+    def _fits(self, batch: Batch) -> bool:
+        x: object = batch.x  # a loader of the user's may give a dict or a tuple
+        if not isinstance(x, Tensor) or len(x) != self._batch_size:
+            return False
+        # pictures have few sizes in a fit, each worth compiling; texts have as many as there are
+        return x.ndim == 4 or self._shape is None or tuple(x.shape) == self._shape
+
+    def _run_once(
+        self, compiled: nn.Module, model: nn.Module, batch: Batch, precision: Precision
+    ) -> bool:
+        """Train and validate on a batch; say whether what was compiled took part."""
         modes = [module.training for module in model.modules()]
+        called: list[nn.Module] = []
+        hook = compiled.register_forward_pre_hook(lambda module, given: called.append(module))
         try:
             with precision.forward_context():
                 preds = self.forward(model, batch)
@@ -123,13 +138,16 @@ class CompiledTask:
             with torch.no_grad(), precision.forward_context():
                 self.forward(model, batch)
         finally:
+            hook.remove()
             for module, training in zip(model.modules(), modes, strict=True):
                 module.training = training
+        return bool(called)
 
-    def _compile(self, model: nn.Module) -> None:
+    def _compile(self, model: nn.Module) -> nn.Module:
         if self._compiled is None:
             made = torch.compile(model, dynamic=False, mode=self.mode)
             self._compiled = made if isinstance(made, nn.Module) else model
+        return self._compiled
 
     def _of(self, model: nn.Module) -> nn.Module:
         """Return what `warm_up` compiled; before it, and for any other model, the model itself."""

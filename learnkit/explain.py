@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import signature
 from textwrap import wrap
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from learnkit.optim import adamw, has_decay, spread_rates
 from learnkit.reprs import table
 
 _WIDTH: Final = 96
+_HOLD_OUT: Final = ("valid_pct", "valid", "valid_df", "valid_col", "split", "stratified", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,14 @@ def explain(learn: LearnerRuns) -> Explanation:
 
 def _data(learn: LearnerRuns) -> Iterator[Decision]:
     data, train = learn.data, learn.data.train_dl
+    options = _options_of(type(data))
     valid = data.valid_dl.n_samples if data.valid_dl is not None else 0
     yield Decision(
         "split",
         f"{train.n_samples} train, {valid} valid",
         data.split or "as the loaders are",
-        "valid_pct=, seed=, stratified=, or folders train and valid",
+        ", ".join(f"{name}=" for name in _HOLD_OUT if name in options)
+        + (", or folders train and valid" if "from_folder" in options else ""),
     )
     if isinstance(data, ImageDataBunch):
         height, width = data.size
@@ -106,7 +110,8 @@ def _data(learn: LearnerRuns) -> Iterator[Decision]:
             "every core this process may use; kept in memory where they fit, else in a file",
             "num_workers=, cache=",
         )
-    yield _augmentation(learn)
+    if "tfms" in options:
+        yield _augmentation(learn)
     yield Decision(
         "batch size",
         f"{train.batch_size}, {len(train)} batches an epoch",
@@ -121,6 +126,16 @@ def _data(learn: LearnerRuns) -> Iterator[Decision]:
             "what the weights were trained with; inside the learner, so an export has it too",
             "normalize=",
         )
+
+
+def _options_of(kind: type) -> set[str]:
+    """Return the names of a bunch's own ``from_*`` and of all options that they take."""
+    for parent in kind.__mro__:
+        makers = {name for name in vars(parent) if name.startswith("from_")}
+        if makers:
+            taken = (signature(getattr(parent, name)).parameters for name in makers)
+            return makers.union(*taken)
+    return set()
 
 
 def _augmentation(learn: LearnerRuns) -> Decision:

@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from learnkit.card import CHANGED, MAX_BYTES, ModelCard, card_json, parse_card
 from learnkit.checkpoint import DOCUMENT, check_fit, load_into, tensor_bytes
 from learnkit.data.image_inputs import ImageInputs
+from learnkit.data.inputs import ChecksModel
 from learnkit.errors import CheckpointError, ExportError
 from learnkit.files import recovered, write_folder
 from learnkit.models.spec import (
@@ -118,8 +119,8 @@ def _check_ends(card: ModelCard, spec: Mapping[str, Any], path: Path) -> None:
         raise ExportError(
             f"{path}: the model does not take photos of {height} x {width} pixels. {CHANGED}"
         )
-    unfit = getattr(card.inputs, "unfit", None)  # of texts: token numbers must be in the model
-    if unfit is not None and (why := unfit(spec)):
+    inputs: object = card.inputs
+    if isinstance(inputs, ChecksModel) and (why := inputs.unfit(spec)):
         raise ExportError(f"{path}: {why}. {CHANGED}")
 
 

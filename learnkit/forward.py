@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from learnkit.data.batch import BatchPipeline
+from learnkit.errors import ModelError
 from learnkit.finite import NonFinite
 from learnkit.metrics import Metric
 from learnkit.micro_batch import MicroBatch, MicroBatches, is_out_of_memory, part_of
@@ -150,6 +151,8 @@ class BatchRunner:
 
     def _forward_and_loss(self) -> None:
         state, task = self.state, self.task
+        if state.accumulate > 1 and task is not self.parts.task:
+            raise _mixed_turns(state.accumulate)
         try:
             with self.parts.precision.forward_context():
                 preds = task.forward(state.model, state.batch)
@@ -184,6 +187,13 @@ def full(preds: Tensor) -> Tensor:
     """Return predictions in fp32 or more, for losses and metrics, whatever the pass was in."""
     half = isinstance(preds, Tensor) and preds.dtype in (torch.bfloat16, torch.float16)
     return preds.float() if half else preds
+
+
+def _mixed_turns(n: int) -> ModelError:
+    return ModelError(
+        "batches of this task take turns at different parts of the model, and a step over "
+        f"{n} of them would mix the turns. Leave accumulate out, and take larger batches."
+    )
 
 
 def _given_to_the_model(batch: Batch) -> str:

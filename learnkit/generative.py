@@ -80,7 +80,7 @@ def autoencoder_learner(
         channels: maps of convolutions that each halve the sides, in place of dense layers.
         loss: ``"mse"``, or ``"bce"`` for binary cross entropy of each pixel.
         model: one of your own; the arguments of its architecture are unused then.
-        **options: as in `Learner`, but ``normalize``.
+        **options: as in `Learner`, but ``normalize``, and ``compile`` of a variational one.
 
     Raises:
         DataError: when the data holds no pictures.
@@ -98,6 +98,11 @@ def autoencoder_learner(
         raise ValueError(f'loss must be "mse" or "bce"; got {loss!r}.')
     if not isinstance(variational, int | float):
         raise TypeError(f"variational must be True, False or its beta; got {variational!r}.")
+    if variational and options.get("compile"):
+        raise TypeError(
+            "autoencoder_learner(variational=...) has no compile: codes are drawn between encoder "
+            "and decoder, so the model itself is not called."
+        )
     beta = float(variational)
     loss_func = _PIXEL_LOSSES[loss]
     task = Variational(loss_func, noise=noise, beta=beta) if variational else None
@@ -226,7 +231,7 @@ def _gan_model(
     seed = data.seed if seed is None else seed
     shape = picture_shape(data) if generator is None or critic is None else None
     if generator is None and shape is not None:
-        generator = dcgan_generator(shape, n_latent=n_latent or 64, seed=seed)
+        generator = dcgan_generator(shape, n_latent=64 if n_latent is None else n_latent, seed=seed)
     if critic is None and shape is not None:
         norm: CriticNorm = "none" if objective.penalty else "batch"
         critic = dcgan_critic(shape, norm=norm, seed=seed)

@@ -17,6 +17,7 @@ from learnkit.errors import ModelError
 from learnkit.figures import finish, new_figure
 from learnkit.inference import Predictor
 from learnkit.learner import Learner
+from learnkit.models.compressed import inner_of
 from learnkit.names import checked_keywords, did_you_mean
 from learnkit.types import Loaded, batches_of
 
@@ -153,7 +154,7 @@ def _run(model: nn.Module, x: Tensor, layer: nn.Module | None) -> tuple[Tensor, 
 
 def _last_maps(model: nn.Module, x: Tensor) -> nn.Module:
     """Return the model's body, or the last layer that gives maps."""
-    inner = getattr(model, "inner", model)  # of a compressed model
+    inner = inner_of(model)
     body = getattr(inner, "body", None)
     if isinstance(body, nn.Module):
         return body

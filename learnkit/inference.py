@@ -135,10 +135,12 @@ class Predictor:
             places = np.arange(len(x), dtype=np.int64)
             loaded = Loaded(Batch(x, torch.zeros(len(x), dtype=torch.int64)), places)
             rows = self._task.activate(self._engine.answer(loaded, None)).cpu()
+            _check_answers(x, rows, start)
             yield from map(self._task.decode, rows)
 
     def __repr__(self) -> str:
-        return f"Predictor({len(self.classes)} classes, {self.card.activation}, {self.device})"
+        kind = f"{len(self.classes)} classes" if self.classes else self._task.kind
+        return f"Predictor({kind}, {self.card.activation}, {self.device})"
 
 
 def _as_numbers(item: object) -> Tensor:
@@ -150,6 +152,16 @@ def _as_numbers(item: object) -> Tensor:
             f"found {type(item).__name__}."
         ) from error
     return x.float() if x.dtype == torch.float64 else x  # as the loaders do
+
+
+def _check_answers(x: Tensor, rows: Tensor, start: int) -> None:
+    """Refuse samples whose own NaN or infinity became the answer."""
+    wrong = rows.reshape(len(x), -1).isnan().any(1) & ~x.reshape(len(x), -1).isfinite().all(1)
+    if bool(wrong.any()):
+        raise DataError(
+            f"item {start + int(wrong.nonzero()[0])} has a NaN or an infinite number in it, so the "
+            "model's answer is none."
+        )
 
 
 def _check_batch_size(batch_size: int) -> None:

@@ -70,13 +70,16 @@ def as_rgb(x: Tensor) -> Tensor:
 
 
 def _draw(task: Task, seen: list[Seen], path: str | PathLike[str] | None) -> None:
-    pictures, titles, colours = [], [], []
+    pictures: list[Tensor] = []
+    titles: list[str] = []
+    colours: list[str] = []
     for one in seen:
         photo = as_rgb(one.x)
         if task.paints:
             pictures += [task.paint(photo, one.target), task.paint(photo, one.prediction.value)]
             words = f"predicted: {one.prediction}" if one.prediction.text else "model"
-            titles += ["target", words if len(words) <= MAX_TITLE else "predicted"]
+            pair = ("target", words if len(words) <= MAX_TITLE else "predicted")
+            titles += getattr(task, "pair", pair)
             colours += ["black", "black"]
             continue
         right = task.is_right(one.prediction, one.target)

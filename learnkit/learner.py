@@ -75,17 +75,10 @@ class Learner(LearnerMore):
 
     @checked_keywords
     def predict_batch(self, items: Sequence[Any], *, batch_size: int = 64) -> list[Prediction]:
-        """Answer for many samples, in their order.
-
-        Args:
-            items: each one as `predict` takes it.
-            batch_size: how many are computed at once.
+        """Answer for many samples, in their order, ``batch_size`` at once; see `predict`.
 
         Raises:
-            DataError: when one cannot be read, or ``batch_size`` is no whole number of at least 1.
-
-        Example:
-            ``answers = learn.predict_batch(["a text", "another text"])``
+            DataError: when one cannot be read; such as ``learn.predict_batch("one text")``.
         """
         return self._predictor().predict_batch(items, batch_size=batch_size)
 

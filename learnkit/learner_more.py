@@ -58,6 +58,7 @@ class LearnerMore(LearnerPast):
         from learnkit.baselines.run import Setting, run_baselines
 
         setting = Setting(
+            kind=getattr(self.task, "kind", ""),
             engine=self._engine()._replace(fast=FastBody()),  # the learner's own remembers others
             train_dl=plain_train_dl(self.data),
             valid_dl=self._loader(dl),
@@ -138,9 +139,7 @@ class LearnerMore(LearnerPast):
 
         metrics = metrics_of(self.task, self.metrics)
         raw = predict_loader(self._engine(), self._loader(dl))
-        return intervals_of(
-            metrics, raw.preds, raw.targets, confidence=confidence, seed=self.seed
-        )
+        return intervals_of(metrics, raw.preds, raw.targets, confidence=confidence, seed=self.seed)
 
     def warm_start(self, path: str | PathLike[str]) -> "WarmStart":
         """Take the weights of an export with other classes: the body whole, the head by class name.

@@ -11,6 +11,7 @@ from learnkit.data.sequence.prompts import PromptInputs
 from learnkit.data.sequence.vocabulary import END, UNKNOWN
 from learnkit.inference import Predictor
 from learnkit.learner import Learner
+from learnkit.models.compressed import inner_of
 from learnkit.names import checked_keywords
 from learnkit.randomness import FloatArray, key_of, mix, uniforms
 
@@ -52,8 +53,10 @@ def sample(
     """
     model, inputs = _parts(source)
     keep = _filter(temperature, top_k, top_p)
-    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+    if not _is_whole(n) or n < 0:
         raise ValueError(f"sample: n must be a whole number of at least 0; got {n!r}.")
+    if not _is_whole(seed):
+        raise ValueError(f"sample: seed must be a whole number; got {seed!r}.")
     draws = uniforms(mix(seed, key_of("sample")), np.arange(n, dtype=np.int64), 1)[:, 0]
     never = [UNKNOWN] if stop else [UNKNOWN, END]
     reader = _Reader(model, inputs.encode(prompt), inputs.seq_len, source.device)
@@ -78,7 +81,8 @@ def _parts(source: object) -> tuple[nn.Module, PromptInputs]:
     if not isinstance(inputs, PromptInputs):
         raise TypeError(
             "sample takes a learner of language_learner, or what load_learner gives of its export; "
-            f"got {type(source).__name__}{' of other data' if inputs is not None else ''}."
+            f"got {type(source).__name__}{' of other data' if inputs is not None else ''}. Another "
+            "sample, of learnkit.generative, draws pictures."
         )
     return model.eval(), inputs
 
@@ -91,8 +95,8 @@ class _Reader:
     ) -> None:
         self._model, self._seq_len = model, seq_len
         self._unread = self._tokens = tokens[None].to(device)
-        inner = getattr(model, "inner", model)  # of a compressed one
-        self._run: Callable[..., tuple[Tensor, Tensor]] | None = getattr(inner, "run", None)
+        self._run: Callable[..., tuple[Tensor, Tensor]] | None
+        self._run = getattr(inner_of(model), "run", None)
         self._state: Any = None
 
     def logits(self) -> FloatArray:
@@ -115,11 +119,11 @@ def _filter(
     temperature: float, top_k: int | None, top_p: float | None
 ) -> Callable[[FloatArray], FloatArray]:
     """Return what turns logits into the probabilities that are drawn from, checked."""
-    if not 0 <= temperature < np.inf:
+    if not _is_number(temperature) or not 0 <= temperature < np.inf:
         raise ValueError(f"sample: temperature must be at least 0; got {temperature!r}.")
-    if top_k is not None and (isinstance(top_k, bool) or top_k < 1):
+    if top_k is not None and (not _is_whole(top_k) or top_k < 1):
         raise ValueError(f"sample: top_k must be a whole number of at least 1; got {top_k!r}.")
-    if top_p is not None and not 0 < top_p <= 1:
+    if top_p is not None and not (_is_number(top_p) and 0 < top_p <= 1):
         raise ValueError(f"sample: top_p must be above 0 and at most 1; got {top_p!r}.")
 
     def keep(logits: FloatArray) -> FloatArray:
@@ -128,7 +132,8 @@ def _filter(
         if temperature == 0:
             p[order[0]] = 1.0
             return p
-        p = np.exp((logits - logits.max()) / temperature)
+        with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
+            p = np.exp((logits - logits.max()) / temperature)
         p[order[top_k:] if top_k is not None else []] = 0.0
         p /= p.sum()
         if top_p is not None:  # the token that reaches the share is still in
@@ -137,6 +142,14 @@ def _filter(
         return p
 
     return keep
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _draw(p: FloatArray, u: float) -> int:

@@ -1,5 +1,6 @@
 """Simple answers on generated data, whose right numbers are known or computed by scikit-learn."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from learnkit.baselines.result import Baseline, Baselines
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.errors import DataError, ModelError
+from learnkit.generative import autoencoder_learner
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.models.backbone import Backbone, BackboneSource
 from learnkit.models.head import plain_head
 from learnkit.models.transfer import build_cnn
+from learnkit.text import TextDataBunch, text_learner
 
 pytestmark = pytest.mark.usefixtures("no_checks")
 
@@ -558,3 +561,29 @@ def test_the_result_in_a_notebook_is_escaped() -> None:
     assert "<tr><td>linear &lt;probe&gt;</td><td>0.8750</td></tr>" in html
     assert html.endswith("<p>A note.</p>")
     assert "<probe>" not in html
+
+
+def test_texts_of_different_lengths_are_refused_in_words() -> None:
+    texts = [" ".join(["free", "prize"] * (1 + i % 5)) for i in range(40)]
+    data = TextDataBunch.from_lists(texts, ["a", "b"] * 20, batch_size=4)
+    learn = text_learner(data, n_embed=4, n_hidden=4, device="cpu")
+    with pytest.raises(ModelError) as caught:
+        learn.baselines()
+    assert re.fullmatch(
+        r"baselines needs as many numbers of each sample; these have \d+ to \d+, as texts and "
+        r"sequences of different lengths do, and the model has no body and head that make one row "
+        r"of each\.",
+        str(caught.value),
+    )
+
+
+def test_pictures_that_are_answers_are_refused_in_words() -> None:
+    data = DataBunch.from_arrays(torch.rand(20, 1, 4, 4), torch.arange(20) % 2, batch_size=4)
+    for variational, kind in ((False, "reconstruction"), (True, "variational")):
+        learn = autoencoder_learner(data, hidden=[4], variational=variational, device="cpu")
+        with pytest.raises(ModelError) as caught:
+            learn.baselines()
+        assert str(caught.value) == (
+            "baselines compares answers of one class or of values for each sample; this learner's "
+            f"task is {kind}, which has neither."
+        )

@@ -201,9 +201,18 @@ def test_a_card_with_many_parts_is_refused() -> None:
     [
         (make(fingerprint="x"), "field 'fingerprint' must be 64 hexadecimal digits; found 'x'"),
         (make(classes=("\ud800",)), r"its text '\ud800' has half a character"),
-        (make(classes=("x" * 50,) * 100_000), "it has 5,600,428 bytes, more than 4,194,304"),
+        (
+            make(classes=("x" * 200,) * 100_000),
+            "it has 20,300,426 bytes, more than 16,777,216. The largest part is 'classes' with "
+            "20,300,001 bytes",
+        ),
+        (
+            make(spec={"model": "mlp", "sizes": [3] * 1_200_001}),
+            "it has more than 1,200,000 values, or commas in its texts. The largest part is "
+            "'model.sizes' with 2,400,003 bytes",
+        ),
     ],
-    ids=["fingerprint", "half", "long"],
+    ids=["fingerprint", "half", "long", "many"],
 )
 def test_a_card_that_could_not_be_read_is_not_made(
     card: ModelCard, reason: str, monkeypatch: pytest.MonkeyPatch
@@ -215,9 +224,23 @@ def test_a_card_that_could_not_be_read_is_not_made(
     )
 
 
+def test_long_fields_are_written_without_spaces_and_in_their_own_letters() -> None:
+    words = tuple(f"слово {n}" for n in range(100_000))
+    data = card_json(make(classes=words), sha256="0" * 64)
+    assert parse_card(data, PATH).classes == words
+    assert len(data) < sum(len(word.encode()) + 3 for word in words) + 1_000
+    assert '\n "classes": ["слово 0","слово 1",'.encode() in data
+
+
+def test_a_short_card_is_laid_out_for_people() -> None:
+    data = card_json(make(), sha256="0" * 64)
+    assert data == json.dumps(json.loads(data), indent=1).encode()
+
+
 def test_the_bounds_are_those_that_the_page_names() -> None:
     page = (Path(module.__file__).parents[1] / "docs/export.md").read_text()
-    bounds = (module.MAX_CLASSES, module.MAX_LETTERS, module.MAX_PARTS)
+    bounds = (module.MAX_CLASSES, module.MAX_LETTERS, module.MAX_PARTS, module.MAX_VALUES)
+    assert f"at most {module.MAX_BYTES >> 20} MiB" in page
     for number in (*bounds, image_inputs.MAX_SIDE, image_inputs.MAX_AREA):
         assert f"{number:,}" in page
 

@@ -328,3 +328,51 @@ def test_torchs_own_compiler_trains_as_well(
 
     for row, other in zip(fitted(compile=True), fitted(), strict=True):
         assert row == pytest.approx(other, rel=1e-4, abs=1e-5)
+
+
+class Halves(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Linear(4, 2)
+
+
+class ByHalves(Supervised):
+    """Calls a part of the model."""
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        part: Any = model.part
+        out: Tensor = part(batch.x)
+        return out
+
+
+def test_a_task_that_does_not_call_the_model_is_told_so(
+    data: DataBunch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With torch's own `compile`, which compiles nothing before the first call."""
+    by_halves = ByHalves(functional.cross_entropy, ("no", "yes"))
+    Learner(data, Halves(), device="cpu", compile=True, task=by_halves).fit(1)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "not compiled: this task calls parts of the model, not the model itself"
+    )
+
+
+def test_texts_of_another_length_are_computed_by_the_model_as_it_is(compiler: Compiler) -> None:
+    model = nn.Sequential(nn.AdaptiveAvgPool1d(4), dropping())
+    compiled = task()
+    first, longer = torch.zeros(8, 6), torch.zeros(8, 7)
+    compiled.warm_up(model, Batch(first, torch.zeros(8, dtype=torch.int64)), FP32)
+    compiler.seen.clear()
+    for x in (longer, first):
+        compiled.forward(model, Batch(x, torch.zeros(8)))
+    assert len(compiler.seen) == 1
+
+
+def test_pictures_of_another_size_are_compiled_too(compiler: Compiler) -> None:
+    """As those of ProgressiveResizing, which have few sizes."""
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), dropping())
+    compiled = task()
+    pictures = Batch(torch.zeros(8, 1, 6, 6), torch.zeros(8, dtype=torch.int64))
+    compiled.warm_up(model, pictures, FP32)
+    compiler.seen.clear()
+    compiled.forward(model, Batch(torch.zeros(8, 1, 4, 4), pictures.y))
+    assert len(compiler.seen) == 1

@@ -1,5 +1,6 @@
 """explain(): what it says is what holds, and every decision has a reason and a way out."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ import torch
 from PIL import Image
 
 from learnkit import models
+from learnkit.data.bunch import DataBunch
+from learnkit.data.sequence.bunch import SequenceDataBunch
+from learnkit.data.tabular.bunch import TabularDataBunch
 from learnkit.explain import Decision, Explanation, explain
 from learnkit.learner import Learner
 from learnkit.testing import tiny_learner
@@ -79,6 +83,36 @@ def test_the_split_says_how_it_came_about(learn: Learner) -> None:
         "0.2 of the samples held out at random, of each class its share, by seed 42"
     )
     assert explain(tiny_learner())["split"].why == "as given"
+
+
+KINDS: dict[str, tuple[Callable[[], DataBunch], bool]] = {
+    "valid_pct=, valid=, valid_df=, valid_col=, split=, seed=": (
+        lambda: TabularDataBunch.from_df({"a": [1.5, 2.5] * 9, "b": ["x", "y"] * 9}, "b", bs=4),
+        False,
+    ),
+    "valid_pct=, valid=, split=, seed=": (
+        lambda: SequenceDataBunch.from_text("to be or not, " * 40, seq_len=8, batch_size=4),
+        False,
+    ),
+    "valid_pct=, valid=, valid_col=, split=, seed=": (
+        lambda: DataBunch.from_arrays(torch.rand(12, 2), [0, 1] * 6, bs=4),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", KINDS)
+def test_only_options_that_the_bunch_has_are_named(change: str) -> None:
+    make, has_tfms = KINDS[change]
+    found = explain(Learner(make(), models.mlp(2, 2), device="cpu"))
+    assert found["split"].change == change
+    assert ("augmentation" in {decision.what for decision in found}) is has_tfms
+
+
+def test_photos_in_folders_may_be_split_by_them(learn: Learner) -> None:
+    assert explain(learn)["split"].change == (
+        "valid_pct=, valid=, valid_col=, split=, stratified=, seed=, or folders train and valid"
+    )
 
 
 def test_augmentation_names_the_crop_and_each_transform(learn: Learner, photos: Path) -> None:

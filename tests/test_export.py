@@ -18,12 +18,16 @@ from learnkit.data.batch import Normalize
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.data.image_inputs import ImageInputs
+from learnkit.data.sequence.prompts import PromptInputs
+from learnkit.data.sequence.vocabulary import Vocabulary
 from learnkit.errors import ExportError
 from learnkit.export import ModelCard, read_export, write_export
 from learnkit.inference import load_learner
 from learnkit.learner import Learner
 from learnkit.metrics import accuracy
 from learnkit.models.spec_kinds import KIND_NAMES
+from learnkit.tasks.language import LanguageModel
+from learnkit.tasks.no_loss import NoLoss
 
 INPUTS = ImageInputs(size=(24, 32), resize="crop", mean=(0.5,) * 3, std=(0.25,) * 3)
 
@@ -402,4 +406,34 @@ def test_a_builder_that_gives_no_model_is_told(
     _, folder = exported
     assert told(lambda: load_learner(folder, builder=builder)) == (
         f"builder must return a module, all of whose parameters have their shapes; found {found}."
+    )
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_a_token_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    vocabulary = Vocabulary.of(["abc"])
+    card = make_card(
+        spec=models.char_rnn(5, embedding=2, hidden=2).spec,
+        classes=vocabulary.tokens,
+        inputs=PromptInputs(vocabulary, seq_len=4),
+        task=LanguageModel(NoLoss("softmax"), vocabulary.tokens),
+    )
+    folder = write_export(tmp_path / "lm", models.char_rnn(5, embedding=2, hidden=2), card)
+    load_learner(folder).predict("a")
+    edit(folder, lambda document: document["inputs"]["tokens"].append("Q"))
+    assert told(lambda: load_learner(folder)) == (
+        f"{folder / 'model.json'}: texts have 6 different tokens, but the model knows 5. It was "
+        "not written by learnkit, or was changed: get the export again from where it was made."
+    )
+
+
+def test_texts_of_a_model_that_takes_no_tokens_are_refused(folder: Path) -> None:
+    pytest.importorskip("tokenizers", reason="needs the extra text")
+    words = {"kind": "text", "tokenizer": "words", "vocab": [], "max_len": 4}
+    facts = dict.fromkeys(("lower", "capitals", "digits", "repeats"), True)
+    edit(folder, lambda document: document.update(inputs={**words, **facts}))
+    assert told(lambda: load_learner(folder)).startswith(
+        f"{folder / 'model.json'}: texts become token numbers, but the model convnet takes none. "
     )

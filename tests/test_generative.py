@@ -1,9 +1,11 @@
 """Learners that make pictures: through the one loop, killed and resumed, exported and back."""
 
+import math
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from learnkit import DataBunch, ImageDataBunch, Learner, load_learner, models
 from learnkit.callback import Callback
+from learnkit.callbacks import GradientAccumulation
+from learnkit.compress import compress, with_model
 from learnkit.data.batch import Normalize
 from learnkit.errors import DataError, ModelError
 from learnkit.generative import (
@@ -23,6 +27,7 @@ from learnkit.generative import (
     gan_learner,
     sample,
 )
+from learnkit.models.compressed import inner_of
 from learnkit.optim import sgd
 from learnkit.state import State
 
@@ -330,6 +335,17 @@ def test_pictures_outside_of_their_range_are_refused_in_the_first_batch() -> Non
         ),
         (
             autoencoder_learner,
+            {"variational": True, "compile": True},
+            "autoencoder_learner(variational=...) has no compile: codes are drawn between encoder "
+            "and decoder, so the model itself is not called.",
+        ),
+        (
+            autoencoder_learner,
+            {"variational": "yes"},
+            "variational must be True, False or its beta; got 'yes'.",
+        ),
+        (
+            autoencoder_learner,
             {"n_latnet": 3},
             "autoencoder_learner() has no argument 'n_latnet'. Did you mean 'n_latent'?",
         ),
@@ -370,5 +386,99 @@ def test_what_cannot_draw_or_draws_nothing_is_refused() -> None:
     own = autoencoder_learner(bunch(), model=nn.Identity(), device="cpu")
     with pytest.raises(ModelError, match="Identity cannot draw pictures: it has no n_latent"):
         sample(own, 3)
-    with pytest.raises(ValueError, match="draws n pictures, a whole number of at least 1; got 0"):
-        sample(gan(), 0)
+    for n, other in ((0, ""), ("to be", " Another sample, of learnkit.text, goes on with texts.")):
+        with pytest.raises(ValueError, match="draws n pictures") as refused:
+            sample(gan(), cast(int, n))
+        assert str(refused.value) == (
+            f"sample() draws n pictures, a whole number of at least 1; got {n!r}.{other}"
+        )
+
+
+def test_an_autoencoder_that_never_saw_noise_draws_none(tmp_path: Path) -> None:
+    learn = autoencoder_learner(bunch(), n_latent=3, hidden=[8], device="cpu")
+    loaded = load_learner(learn.export(tmp_path / "plain"), device="cpu")
+    for model in (learn, loaded):
+        with pytest.raises(ModelError) as refused:
+            sample(model, 2)
+        assert str(refused.value) == (
+            "sample() draws pictures of noise, and this autoencoder was not trained to make any of "
+            "it: pass variational=True to autoencoder_learner. encode(learn) gives codes that its "
+            "learn.model.decode(codes) knows."
+        )
+
+
+@pytest.mark.parametrize("fit", ["fit", "fine_tune"])
+def test_a_frozen_generator_is_named_and_lets_go_by_unfreeze(fit: str) -> None:
+    learn = gan()
+    if fit == "fit":
+        learn.freeze()
+    with pytest.raises(ModelError) as caught:
+        getattr(learn, fit)(1, progress=False)
+    assert str(caught.value) == (
+        "the generator is frozen, and a GAN trains two nets in turns: learn.unfreeze() lets both "
+        "train. freeze() and fine_tune() are for pretrained bodies."
+    )
+    learn.unfreeze().fit(1, progress=False)
+
+
+def test_noise_of_another_size_than_the_generators_is_refused() -> None:
+    generator = models.dcgan_generator((1, 6, 6), n_latent=3, channels=[4])
+    with pytest.raises(ValueError) as caught:
+        gan_learner(bunch(), generator, n_latent=5)
+    assert str(caught.value) == (
+        "the generator takes 3 numbers of noise, and n_latent=5; leave n_latent out, or make the "
+        "generator of as many."
+    )
+    assert gan_learner(bunch(), generator, n_latent=3).model.n_latent == 3
+    with pytest.raises(ValueError, match=r"^n_latent must be at least 1; found 0\.$"):
+        gan_learner(bunch(), n_latent=0)
+
+
+@pytest.mark.parametrize("callbacks", [None, GradientAccumulation(2)])
+def test_a_step_over_two_turns_is_refused(callbacks: Any) -> None:
+    options: Any = {"accumulate": 2} if callbacks is None else {"callbacks": callbacks}
+    with pytest.raises(ModelError) as caught:
+        gan().fit(1, progress=False, **options)
+    assert str(caught.value) == (
+        "batches of this task take turns at different parts of the model, and a step over 2 of "
+        "them would mix the turns. Leave accumulate out, and take larger batches."
+    )
+    autoencoder_learner(bunch(), hidden=[4], device="cpu").fit(1, progress=False, **options)
+
+
+def test_an_optimizer_that_computes_the_loss_itself_is_refused() -> None:
+    for factory in (torch.optim.LBFGS, partial(torch.optim.LBFGS, lr=0.5)):
+        with pytest.raises(ValueError) as caught:
+            gan_learner(bunch(), opt_func=factory)
+        assert str(caught.value) == (
+            "L-BFGS computes the loss itself within a step, so it cannot be joined with other "
+            "optimizers; train with it alone."
+        )
+
+
+@pytest.mark.parametrize("name", ["gan", "vae", "plain"])
+def test_a_compressed_model_draws_and_encodes_as_it_answers(name: str, tmp_path: Path) -> None:
+    learn = gan() if name == "gan" else None
+    if learn is None:
+        learn = autoencoder_learner(bunch(), hidden=[8], variational=name == "vae", device="cpu")
+    small = with_model(learn, compress(learn.model, "int8"))
+    inner: Any = inner_of(small.model)
+    assert math.isfinite(small.validate()["valid_loss"])
+    if name != "gan":
+        torch.testing.assert_close(encode(small).codes[:6], inner.encode(X[:6]))
+    if name != "plain":
+        small.export(tmp_path / "small")
+        loaded = load_learner(tmp_path / "small", device="cpu")
+        assert torch.equal(sample(loaded, 3), sample(small, 3))
+        assert len(small.get_preds().preds) == 6
+
+
+@pytest.mark.parametrize("variational", [False, True])
+def test_pictures_outside_of_their_range_get_no_answer(variational: bool, tmp_path: Path) -> None:
+    learn = autoencoder_learner(bunch(), hidden=[4], variational=variational, device="cpu")
+    loaded = load_learner(learn.export(tmp_path / "ae"), device="cpu")
+    for predictor in (learn, loaded):
+        with pytest.raises(ModelError, match=r"pictures must be in \[0, 1\] here; these have val"):
+            predictor.predict(X[0] * 255)
+        predictor.predict(X[0])
+        predictor.predict((X[0] * 255).byte())

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from learnkit import models
+from learnkit.card import MAX_BYTES
 from learnkit.data.image_inputs import ImageInputs
 from learnkit.errors import ExportError
 from learnkit.export import ModelCard, read_export, write_export
@@ -302,34 +303,50 @@ def shape_of_nothing(folder: Path) -> None:
 
 
 def card_of_lists(folder: Path) -> None:
-    (folder / "model.json").write_bytes(b"[" + b"[[[0]]]," * (MIB // 2 - 1) + b"0]")
+    part = b"[" * 13 + b"0" + b"]" * 13 + b","
+    (folder / "model.json").write_bytes(b"[" + part * (MAX_BYTES // len(part) - 1) + b"0]")
 
 
 def card_of_one_deep_list(folder: Path) -> None:
-    (folder / "model.json").write_bytes(b"[" * (4 * MIB))
+    (folder / "model.json").write_bytes(b"[" * MAX_BYTES)
 
 
 def card_of_many_classes(folder: Path) -> None:
-    edit(folder, classes=["é"] * 400_000)
+    edit(folder, classes=["é"] * 1_150_000)
+
+
+def card_of_many_values(folder: Path) -> None:
+    edit(folder, later=[0] * 1_300_000)
+
+
+def card_of_short_texts(folder: Path) -> None:
+    """The most memory that was found: short texts in a list, and letters of four bytes."""
+    texts = [f"{n:x}" for n in range(1_150_000)]
+    wide = "\U0001f600"
+    document = {**json.loads((folder / "model.json").read_text()), "sha256": 0, "later": texts}
+    rest = MAX_BYTES - len(json.dumps(document, separators=(",", ":"))) - 50
+    document["last"] = wide + "x" * rest
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    (folder / "model.json").write_bytes(text.encode())
 
 
 def card_of_a_long_number(folder: Path) -> None:
-    (folder / "model.json").write_bytes(b'{"format": ' + b"1" * (4 * MIB - 100) + b"}")
+    (folder / "model.json").write_bytes(b'{"format": ' + b"1" * (MAX_BYTES - 100) + b"}")
 
 
 def card_of_quotes(folder: Path) -> None:
-    (folder / "model.json").write_bytes(b'"' + b'\\"' * (2 * MIB - 10))
+    (folder / "model.json").write_bytes(b'"' + b'\\"' * (MAX_BYTES // 2 - 10))
 
 
 def card_of_a_long_name(folder: Path) -> None:
-    edit(folder, model={"model": "mlp", "s" * (3 * MIB): 1, "sizes": [3, 3]})
+    edit(folder, model={"model": "mlp", "s" * (MAX_BYTES - MIB): 1, "sizes": [3, 3]})
 
 
 BOMBS: dict[Callable[[Path], None], str] = {
     asks_for_4_gb: "does not fit this model: ",
     has_many_outputs: "does not fit this model: ",
     is_a_large_timm_model: "does not fit this model: ",
-    card_of_1_tb: "it has 1,099,511,627,776 bytes, more than 4,194,304. ",
+    card_of_1_tb: "it has 1,099,511,627,776 bytes, more than 16,777,216. ",
     weights_of_1_tb: "cannot be used: its tensors take 564 bytes, but 1,099,511,",
     header_of_1_gb: "cannot be used: its header has 1,073,741,824 bytes, more than 8,388,608. ",
     header_of_many_parts: "cannot be used: it has more than 300,000 lists and objects. ",
@@ -339,7 +356,9 @@ BOMBS: dict[Callable[[Path], None], str] = {
     card_of_lists: "it has more than 10,000 lists and objects. ",
     card_of_one_deep_list: "it is nested deeper than 16 lists and objects. ",
     card_of_many_classes: "field 'classes' must be a list of at most 100,000 strings ",
-    card_of_a_long_number: "it has a number of 4,194,204 digits. ",
+    card_of_many_values: "it has more than 1,200,000 values, or commas in its texts. ",
+    card_of_short_texts: "field 'sha256' must be ",
+    card_of_a_long_number: "it has a number of 16,777,116 digits. ",
     card_of_quotes: "it is not JSON (Unterminated string ",
     card_of_a_long_name: "has the unknown field 'sssss",
 }

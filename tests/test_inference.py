@@ -1,6 +1,7 @@
 """Predictor: the same answer for a path, a photo, an array, a batch and a folder."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,8 @@ def test_a_card_of_other_classes_than_the_model_is_an_error(photo: Path) -> None
 
 def test_the_predictor_says_what_it_is(predictor: Predictor) -> None:
     assert repr(predictor) == "Predictor(3 classes, softmax, cpu)"
+    of_values = Predictor(models.mlp(2, 1), replace(predictor.card, classes=()), device="cpu")
+    assert repr(of_values) == "Predictor(regression, softmax, cpu)"
     assert not predictor.model.training
 
 
@@ -208,3 +211,32 @@ def test_a_model_of_numbers_takes_no_photo() -> None:
     assert str(caught.value) == (
         "this model takes numbers as tensors or arrays, not photos; found str."
     )
+
+
+def test_a_sample_whose_nan_becomes_the_answer_is_named() -> None:
+    x = torch.randn(20, 5)
+    data = DataBunch.from_arrays(x, torch.arange(20) % 2, batch_size=4, classes=["a", "b"])
+    learn = Learner(data, models.mlp(5, 2), device="cpu")
+    rows = [x[0], torch.full((5,), torch.nan)]
+    with pytest.raises(DataError) as caught:
+        learn.predict_batch(rows, batch_size=1)
+    assert str(caught.value) == (
+        "item 1 has a NaN or an infinite number in it, so the model's answer is none."
+    )
+
+
+def test_a_model_that_knows_what_to_do_with_nan_answers() -> None:
+    class Fills(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(5, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.layer(x.nan_to_num())
+            return y
+
+    data = DataBunch.from_arrays(
+        torch.randn(20, 5), torch.arange(20) % 2, batch_size=4, classes=["a", "b"]
+    )
+    answer = Learner(data, Fills(), device="cpu").predict(torch.full((5,), torch.nan))
+    assert answer.label in ("a", "b")

@@ -11,6 +11,7 @@ from learnkit import models
 from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.errors import DataError
+from learnkit.generative import autoencoder_learner, gan_learner
 from learnkit.learner import Learner
 
 
@@ -58,6 +59,14 @@ def test_photos_are_spread_over_the_set_and_shown_unnormalised(
     torch.testing.assert_close(drawn["photos"], every[::2])
     learn.show_results(n=50)
     assert len(drawn["photos"]) == 6
+
+
+def test_a_gan_draws_beside_what_is_real_and_no_answer_to_it(drawn: dict[str, Any]) -> None:
+    data = DataBunch.from_arrays(torch.rand(20, 1, 8, 8), torch.zeros(20), batch_size=8)
+    gan_learner(data, device="cpu").show_results(2)
+    assert drawn["titles"] == ["real", "drawn"] * 2
+    autoencoder_learner(data, n_latent=4, hidden=[16], device="cpu").show_results(2)
+    assert drawn["titles"] == ["target", "predicted"] * 2
 
 
 def test_a_picture_is_saved(learn: Learner, tmp_path: Path) -> None:

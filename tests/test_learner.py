@@ -23,8 +23,8 @@ from learnkit.data.bunch import DataBunch
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.data.presets import get_transforms
 from learnkit.data.source import ImageSource
-from learnkit.errors import MetricError, ModelError, MonitorError, NonFiniteLossError
-from learnkit.inference import Prediction
+from learnkit.errors import DataError, MetricError, ModelError, MonitorError, NonFiniteLossError
+from learnkit.inference import Prediction, load_learner
 from learnkit.learner import Learner
 from learnkit.losses import softmax
 from learnkit.metrics import accuracy, error_rate
@@ -487,6 +487,26 @@ def test_predict_takes_a_photo_or_a_row(
     expected = learn.get_preds().preds[0]
     for row in (x[0], x[0].numpy(), x[0].double().numpy()):
         torch.testing.assert_close(learn.predict(row).probabilities, expected)
+
+
+def test_many_are_answered_as_each_alone_and_as_the_export_does(
+    data: DataBunch, tmp_path: Path
+) -> None:
+    learn = make(data)
+    x, _ = make_arrays(5, seed=1)
+    answers = learn.predict_batch(list(x), batch_size=2)
+    for row, answer in zip(x, answers, strict=True):
+        torch.testing.assert_close(answer.probabilities, learn.predict(row).probabilities)
+    assert learn.predict_batch([]) == []
+    loaded = load_learner(learn.export(tmp_path / "model"), device="cpu", builder=dropping)
+    again = loaded.predict_batch(list(x), batch_size=2)
+    assert all(
+        torch.equal(a.probabilities, b.probabilities) for a, b in zip(answers, again, strict=True)
+    )
+    assert told(DataError, lambda: learn.predict_batch("one")) == (
+        "predict_batch takes a list of samples; found 'one'. predict takes one, predict_folder a "
+        "folder."
+    )
 
 
 def test_predict_agrees_with_get_preds(seeing: Learner, photo_folder: Path) -> None:

@@ -9,7 +9,8 @@ from learnkit.sanity.names import CHECKS
 from learnkit.testing import tiny_learner
 from learnkit.text_sampling import sample
 
-DATA = SequenceDataBunch.from_text(["abc", "abd", "b"] * 20, seq_len=4, batch_size=4)
+NAMES = ["abc", "abd", "b"] * 20
+DATA = SequenceDataBunch.from_text(NAMES, valid=NAMES, seq_len=4, batch_size=4)
 
 
 def learner(model=None):
@@ -142,10 +143,31 @@ def test_what_is_no_model_of_language_is_refused(tmp_path):
             sample(source, "a")
         assert str(error.value) == (
             "sample takes a learner of language_learner, or what load_learner gives of its "
-            f"export; got {found}"
+            f"export; got {found} Another sample, of learnkit.generative, draws pictures."
         )
-    numbers = SequenceDataBunch.from_sequences([[1, 2], [3, 4]], ["a", "b"], batch_size=1)
-    learn = Learner(numbers, models.lstm(1, 2), device="cpu")
+    numbers = SequenceDataBunch.from_sequences([[1, 2], [3, 4]], [0.5, 1.5], batch_size=1)
+    learn = Learner(numbers, models.lstm(1, 1), device="cpu")
     loaded = load_learner(learn.export(tmp_path / "numbers"), device="cpu")
     with pytest.raises(TypeError, match=r"got Predictor of other data\."):
         sample(loaded)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_k": 2.5}, "sample: top_k must be a whole number of at least 1; got 2.5."),
+        ({"temperature": "1"}, "sample: temperature must be at least 0; got '1'."),
+        ({"top_p": "1"}, "sample: top_p must be above 0 and at most 1; got '1'."),
+        ({"seed": 1.5}, "sample: seed must be a whole number; got 1.5."),
+    ],
+)
+def test_options_of_another_type_are_refused(options, message):
+    with pytest.raises(ValueError) as error:
+        sample(learner(), "a", **options)
+    assert str(error.value) == message
+
+
+def test_a_tiny_temperature_is_as_good_as_none():
+    learn = learner()
+    greedy = sample(learn, "a", 8, temperature=0)
+    assert sample(learn, "a", 8, temperature=1e-320) == greedy

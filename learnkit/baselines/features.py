@@ -105,7 +105,7 @@ def sample(engine: Engine, tap: Tap, loader: BatchLoader, n: int) -> Sampled:
 
     Raises:
         DataError: when the loader gives no batch.
-        ModelError: when what comes to the head is no tensor.
+        ModelError: when what comes to the head is no tensor, or of different widths.
     """
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
     places: list[IntArray] = []
@@ -122,6 +122,13 @@ def sample(engine: Engine, tap: Tap, loader: BatchLoader, n: int) -> Sampled:
                 break
     if not rows:
         raise DataError("the loader gave no batch, so there is nothing to compare.")
+    widths = sorted({row[0].shape[1] for row in rows})
+    if len(widths) > 1:
+        raise ModelError(
+            f"baselines needs as many numbers of each sample; these have {widths[0]} to "
+            f"{widths[-1]}, as texts and sequences of different lengths do, and the model has no "
+            "body and head that make one row of each."
+        )
     features, targets, preds = (torch.cat(parts)[:n] for parts in zip(*rows, strict=True))
     _check_finite(features, loader, np.concatenate(places))
     return Sampled(features, targets.cpu(), preds, np.concatenate(places)[:n])

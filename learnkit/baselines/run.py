@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from torch import Tensor
 
@@ -20,12 +21,15 @@ from learnkit.errors import DataError, ModelError
 from learnkit.predictions import Engine
 from learnkit.types import BatchLoader, RepeatingLoader
 
+_OTHERS: Final = ("gan", "language", "reconstruction", "segmentation", "variational")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """What is compared.
 
     Attributes:
+        kind: of the task, such as ``"classification"``; empty for one of your own.
         engine: computes the model; its memory of features is used and let go.
         train_dl: gives the samples that are learned from.
         valid_dl: gives those that are answered for.
@@ -34,6 +38,7 @@ class Setting:
         seed: of what is split off the training samples.
     """
 
+    kind: str
     engine: Engine
     train_dl: BatchLoader
     valid_dl: BatchLoader
@@ -49,6 +54,11 @@ def run_baselines(setting: Setting, *, n: int, probe: bool, init_head: bool) -> 
         raise ValueError("baselines(init_head=True) needs the probe: leave probe=True.")
     if isinstance(n, bool) or not isinstance(n, int) or n < 2:
         raise ValueError(f"baselines: n, samples of each side, must be at least 2; found {n!r}.")
+    if setting.kind in _OTHERS:
+        raise ModelError(
+            "baselines compares answers of one class or of values for each sample; this learner's "
+            f"task is {setting.kind}, which has neither."
+        )
     model = setting.engine.model
     tap = tap_of(model)
     linear = linear_to_start(tap, model) if init_head else None

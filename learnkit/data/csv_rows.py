@@ -119,6 +119,7 @@ def _warn(path: Path, swallowed: list[tuple[int, int]], advice: str) -> None:
     (first, last), more = swallowed[0], len(swallowed) - 1
     also = f" (and so in {more} more)" if more else ""
     warn_user(
-        f"{_begin(path, first, last)}the {last - first - 1} lines between look like rows, but are read as text of that "
-        f'cell{also}. Double each " within a cell{advice}, if they are rows.'
+        f"{_begin(path, first, last)}the {last - first - 1} lines between look like rows, "
+        f'but are read as text of that cell{also}. Double each " within a cell{advice}, '
+        "if they are rows."
     )

@@ -7,7 +7,9 @@ length and ``dataset[column]``.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from learnkit.bounded_json import shorten
 from learnkit.data.labels import is_missing
+from learnkit.data.multi_labels import is_label_list
 from learnkit.errors import DataError
 from learnkit.names import did_you_mean
 
@@ -102,8 +104,10 @@ def text_column(part: HFDataset, wanted: str | None, *, option: str = "text_col"
 
 
 def hf_classes(part: HFDataset, column: str) -> tuple[str, ...] | None:
-    """Return the names of a ``ClassLabel`` column in its order; None for any other column."""
-    names = getattr(part.features[column], "names", None)
+    """Return the names of a ``ClassLabel`` column, or of lists of them; None for any other."""
+    feature = part.features[column]
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
+    names = getattr(inner, "names", None)
     return None if not names else tuple(str(name) for name in names)
 
 
@@ -111,17 +115,49 @@ def hf_labels(part: HFDataset, column: str, where: str) -> list[str]:
     """Return a column's labels as texts; those of a ``ClassLabel`` by their names.
 
     Raises:
-        DataError: for a missing label (None, or the -1 of a test split), naming the first row.
+        DataError: for a missing label (None, or the -1 of a test split), naming the first row; for
+            lists of labels.
     """
     names = hf_classes(part, column)
     values = hf_values(part, column)
     for row, value in enumerate(values):
+        if is_label_list(value):
+            raise DataError(
+                f"Row {row} (counted from 0) of {where} has a list of labels: column {column!r} is "
+                f"{shorten(value)}. One label a row is expected here; TextDataBunch.from_hf takes "
+                "lists, and so do from_df and from_lists of texts and of photos."
+            )
         if is_missing(value) or (names is not None and not 0 <= value < len(names)):
             raise DataError(
                 f"Row {row} (counted from 0) of {where} has no label: column {column!r} is "
                 f"{value!r}. Take the rows without one out with dataset.filter."
             )
     return [str(value) if names is None else names[value] for value in values]
+
+
+def hf_label_sets(part: HFDataset, column: str, where: str) -> list[tuple[str, ...]] | None:
+    """Return a column's lists of labels as texts; None where it has no lists.
+
+    Numbers of a list of ``ClassLabel`` become their names. None is a row without a label.
+
+    Raises:
+        DataError: for a number that is no class, naming the first row.
+    """
+    feature = part.features[column]
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    if inner is None:
+        return None
+    names = getattr(inner, "names", None)
+    sets: list[tuple[str, ...]] = []
+    for row, cell in enumerate(hf_values(part, column)):
+        labels = [label for label in cell or () if not is_missing(label)]
+        if names and not all(0 <= label < len(names) for label in labels):
+            raise DataError(
+                f"Row {row} (counted from 0) of {where} has a label that is no class: column "
+                f"{column!r} is {shorten(cell)}, and there are {len(names)} classes."
+            )
+        sets.append(tuple(str(names[label]) if names else str(label) for label in labels))
+    return sets
 
 
 def hf_values(part: HFDataset, column: str) -> list[Any]:

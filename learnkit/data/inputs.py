@@ -3,9 +3,9 @@
 Photos, tables, texts and sequences each have such a value; arrays and tensors need none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from torch import Tensor
 
@@ -34,6 +34,14 @@ class Inputs(Protocol):
 
     def words(self, x: Tensor) -> str:
         """Say one sample, as a loader gives it, in words."""
+
+
+@runtime_checkable
+class ChecksModel(Protocol):
+    """Inputs that not every model takes."""
+
+    def unfit(self, spec: Mapping[str, Any]) -> str:
+        """Say why a model of a description cannot take them; empty when it can."""
 
 
 # the module below `learnkit.data` that has `read(fields) -> Inputs`

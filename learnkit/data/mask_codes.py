@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ class MaskCodes:
                     f"values must say which number is which class, as {{1: 'pet'}}: found "
                     f"{values!r}."
                 )
-            named = [(value, str(name)) for value, name in values.items()]
+            named = [(_python(value), str(name)) for value, name in values.items()]
             names = tuple(dict.fromkeys(name for _, name in named))
             return cls(names, tuple((v, names.index(n)) for v, n in named), left_out)
         if classes is None:
@@ -138,4 +139,10 @@ def _is_value(number: object) -> bool:
 def _listed(ignore: int | Iterable[int] | None) -> tuple[int, ...]:
     if ignore is None:
         return ()
-    return (ignore,) if isinstance(ignore, int) else tuple(ignore)
+    listed = tuple(ignore) if isinstance(ignore, Iterable) else (ignore,)
+    return tuple(map(_python, listed))
+
+
+def _python(number: Any) -> Any:
+    """Return NumPy's whole numbers as Python's; anything else as it is, to be refused."""
+    return int(number) if isinstance(number, np.integer) else number

@@ -14,6 +14,7 @@ from learnkit.data.file_names import FileNames
 from learnkit.data.items import count_and_name, describe_folder, existing_folder, list_images
 from learnkit.data.mask_codes import MaskCodes
 from learnkit.data.mask_file import read_mask
+from learnkit.data.samples import Samples, Split, check_one_way, divided, split_name
 from learnkit.data.sides import names_below
 from learnkit.data.split import held_out_words, split_random
 from learnkit.data.table import check_files
@@ -137,19 +138,28 @@ def _mask_of(label_func: Callable[[Path], str | PathLike[str]], photo: Path) -> 
 
 
 def hold_out_pairs(
-    pairs: Pairs, held: Held, valid_pct: float | None, seed: int
+    pairs: Pairs, held: Held, valid_pct: float | None, seed: int, split: Split | None = None
 ) -> tuple[Pairs, Pairs, str]:
     """Return what is trained on, what is held out, and how, in words.
 
     Raises:
-        DataError: when both ways are given, or one side is empty.
+        DataError: when two ways are given, one is none, or one side is empty.
     """
+    if split is not None:
+        check_one_way(valid=held, valid_pct=valid_pct)
+        kept, out = divided(Samples(len(pairs.photos), names=pairs.photos), split)
+        return pairs.take(kept), pairs.take(out), split_name(split)
     if held is None:
         pct = 0.2 if valid_pct is None else valid_pct
         kept, out = split_random(len(pairs.photos), pct, seed)
         return pairs.take(kept), pairs.take(out), held_out_words(pct, seed, stratified=False)
     if valid_pct is not None:
         raise DataError(f"valid and valid_pct={valid_pct:g} were both given: give one.")
+    if not isinstance(held, str) and not callable(held):
+        raise DataError(
+            "valid must be the name of a folder, or a function of a photo's path: found "
+            f"{type(held).__name__}. split=(train, valid) takes places."
+        )
     flags = np.array([_is_held(held, pairs.root, name) for name in pairs.photos], dtype=bool)
     if flags.all() or not flags.any():
         which = "all" if flags.all() else "none"
@@ -162,7 +172,13 @@ def hold_out_pairs(
 def _is_held(held: str | Callable[[Path], object], root: Path, name: str) -> bool:
     if isinstance(held, str):
         return held in PurePosixPath(name).parts[:-1]
-    return bool(held(root / name))
+    try:
+        return bool(held(root / name))
+    except Exception as error:
+        raise DataError(
+            f"The function valid failed on {root / name}: {type(error).__name__}: {error}. It is "
+            "given the path of a photo as a Path, and says whether it is held out."
+        ) from error
 
 
 def numbers_in(pairs: Pairs) -> set[int]:

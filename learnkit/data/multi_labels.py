@@ -44,7 +44,7 @@ def read_label_sets(
             where a list was expected; when there is no label at all.
     """
     cells = table.column(wanted, "label_col")
-    listed = [_labels(table, row, cell, delim) for row, cell in zip(table.rows, cells, strict=True)]
+    listed = cut_labels(table, cells, delim)
     if given is not None:
         classes = names_of_classes(given)
     else:
@@ -64,6 +64,15 @@ def read_label_sets(
 def is_label_list(cell: object) -> bool:
     """Say whether a cell is a list of labels: a list, tuple, set or array, and no text."""
     return isinstance(cell, Iterable) and not isinstance(cell, str | bytes)
+
+
+def cut_labels(table: Table, cells: Sequence[Any], delim: str | None) -> list[list[str]]:
+    """Return the labels of each cell; see `read_label_sets`.
+
+    Raises:
+        DataError: for a text where a list was expected, naming the row.
+    """
+    return [_labels(table, row, cell, delim) for row, cell in zip(table.rows, cells, strict=True)]
 
 
 def _labels(table: Table, row: str, cell: Any, delim: str | None) -> list[str]:

@@ -33,7 +33,8 @@ class NoiseInputs:
         Raises:
             DataError: naming the first item that is no vector of this length, or not finite.
         """
-        x = torch.stack([self._vector(place, item) for place, item in enumerate(items)])
+        rows = [self._vector(place, item) for place, item in enumerate(items)]
+        x = torch.stack(rows) if rows else torch.zeros(0, self.n_latent)
         y = torch.zeros(len(x), dtype=torch.int64)
         return DatasetLoader(TensorDataset(x, y), batch_size=batch_size)
 
@@ -48,7 +49,7 @@ class NoiseInputs:
     def _vector(self, place: int, item: object) -> Tensor:
         try:
             x = torch.as_tensor(item, dtype=torch.float32)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise DataError(
                 f"item {place} must be noise, {self.n_latent} numbers; found {type(item).__name__}."
             ) from error
@@ -58,7 +59,7 @@ class NoiseInputs:
                 f"item {place} must be noise, {self.n_latent} numbers, such as torch.randn("
                 f"{self.n_latent}); found {found}."
             )
-        return x.cpu()
+        return x.detach().cpu()
 
 
 def read(fields: Fields) -> NoiseInputs:

@@ -31,6 +31,7 @@ from learnkit.data.mask_pairs import (
 )
 from learnkit.data.moving_masks import MovingMasks
 from learnkit.data.options import ImageOptions, Size, Tfms
+from learnkit.data.samples import Split
 from learnkit.data.show import draw_grid
 from learnkit.data.skipped import OnError
 from learnkit.data.source import FileSource
@@ -65,6 +66,8 @@ class SegmentationDataBunch(ImageBunchBase):
         valid: what is held out: photos below a folder of this name, or those for which a function
             of the photo's path returns True.
         valid_pct: the fraction held out at random where ``valid`` is not given; 0.2 by default.
+        split: another way to hold out: a splitter, a function of yours, or the places ``(train,
+            valid)``; ``grouped_splitter("^(.*)_")`` keeps the frames of one film on one side.
         size: pixels per side, or (height, width).
         resize: how photos are fitted where there is no random crop: ``"squish"``, so that a mask
             covers the whole photo, ``"pad"`` or ``"crop"``; see ``mask_on_photo``.
@@ -91,6 +94,7 @@ class SegmentationDataBunch(ImageBunchBase):
         ignore: int | Iterable[int] | None = None,
         valid: Held = None,
         valid_pct: float | None = None,
+        split: Split | None = None,
         size: Size = 224,
         resize: Resize = "squish",
         batch_size: int = 16,
@@ -119,7 +123,7 @@ class SegmentationDataBunch(ImageBunchBase):
         )
         codes = MaskCodes.of(classes, values, ignore)
         pairs = pairs_of_folders(path, images, masks)
-        return cls._of_pairs(pairs, codes, ignore, options, valid, valid_pct)
+        return cls._of_pairs(pairs, codes, ignore, options, valid, valid_pct, split)
 
     @classmethod
     @checked_keywords
@@ -134,6 +138,7 @@ class SegmentationDataBunch(ImageBunchBase):
         ignore: int | Iterable[int] | None = None,
         valid: Held = None,
         valid_pct: float | None = None,
+        split: Split | None = None,
         size: Size = 224,
         resize: Resize = "squish",
         batch_size: int = 16,
@@ -162,7 +167,7 @@ class SegmentationDataBunch(ImageBunchBase):
         )
         codes = MaskCodes.of(classes, values, ignore)
         pairs = pairs_of_func(path, files, label_func)
-        return cls._of_pairs(pairs, codes, ignore, options, valid, valid_pct)
+        return cls._of_pairs(pairs, codes, ignore, options, valid, valid_pct, split)
 
     @classmethod
     def _of_pairs(
@@ -173,8 +178,9 @@ class SegmentationDataBunch(ImageBunchBase):
         options: ImageOptions,
         valid: Held,
         valid_pct: float | None,
+        split: Split | None,
     ) -> Self:
-        kept, held, words = hold_out_pairs(pairs, valid, valid_pct, options.seed)
+        kept, held, words = hold_out_pairs(pairs, valid, valid_pct, options.seed, split)
         if codes is None:
             codes = MaskCodes.found(numbers_in(pairs), ignore)
         else:

@@ -63,10 +63,11 @@ def _held_out(
     shares = counts / counts.sum(axis=0)  # of each class, so that a rare one counts as much
     held = np.zeros(len(counts), dtype=bool)
     missing = np.full(shares.shape[1], pct)
+    free = len(held) - 1  # how many may still be held out; counting them anew takes G**2 steps
     for group in np.argsort(draws, kind="stable").tolist():
         after = missing - shares[group]
-        if (after**2).sum() < (missing**2).sum() and held.sum() < len(held) - 1:
-            held[group], missing = True, after
+        if (after**2).sum() < (missing**2).sum() and free:
+            held[group], missing, free = True, after, free - 1
     if not held.any():  # each is larger than twice what is wanted
         held[int(np.argmin(counts.sum(axis=1)))] = True
     return held

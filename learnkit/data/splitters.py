@@ -1,4 +1,4 @@
-"""Splitters: what every factory takes as ``split=``.
+"""Splitters: what the factories take as ``split=``.
 
 A splitter is a function of `Samples` that returns the indices for training and for validation; any
 function of yours will do, and so will such a pair itself. Those here are made of the plain

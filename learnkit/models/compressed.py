@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Self, TypeAlias, final
+from typing import Any, Final, Self, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from learnkit.models.packings import PACKINGS, Parts
 
 Packed: TypeAlias = Mapping[str, tuple[str, int]]
 """For each weight its packing and how many numbers of it are kept."""
+
+
+_CALLED: Final = ("critic", "decode", "generator", "n_latent", "stats")
 
 
 @final
@@ -43,6 +46,10 @@ class CompressedModel(nn.Module):
             for name, (how, kept) in packed.items()
         }
         self.spec = _spec(getattr(inner, "spec", None), self._packed)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what tasks of pictures call besides the model itself, of the architecture."""
+        return getattr(self.inner, name) if name in _CALLED else super().__getattr__(name)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what the architecture gives."""
@@ -98,6 +105,11 @@ class CompressedModel(nn.Module):
             plain[name] = PACKINGS[how].unpack(held, tuple(own[name].shape))
         self._parts = parts
         return self.inner.load_state_dict(plain, strict=strict)
+
+
+def inner_of(model: nn.Module) -> nn.Module:
+    """Return the architecture of a compressed model, and any other model itself."""
+    return model.inner if isinstance(model, CompressedModel) else model
 
 
 def _spec(inner: dict[str, Any] | None, packed: Packed) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from learnkit.errors import ModelError
+from learnkit.models.compressed import inner_of
 
 _AT_ONCE = 256  # pictures that are drawn in one pass
 
@@ -20,11 +21,12 @@ class Drawer(Protocol):
 
 
 def drawer(model: nn.Module) -> Drawer:
-    """Return the model, if it can draw.
+    """Return the model, or what a compressed one holds, if it can draw.
 
     Raises:
         ModelError: when it lacks ``n_latent`` or ``decode``.
     """
+    model = inner_of(model)
     if not hasattr(model, "n_latent") or not callable(getattr(model, "decode", None)):
         raise ModelError(
             f"{type(model).__name__} cannot draw pictures: it has no n_latent and decode(codes), "

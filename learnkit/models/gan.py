@@ -23,7 +23,7 @@ class GANModel(nn.Module):
 
     Raises:
         TypeError: when one of the two is no module.
-        ValueError: when ``n_latent`` is not known.
+        ValueError: when ``n_latent`` is not known, or not the generator's own.
 
     Attributes:
         spec: from which ``build_from_spec`` rebuilds the model; None for nets of your own.
@@ -37,11 +37,17 @@ class GANModel(nn.Module):
         for name, net in (("generator", generator), ("critic", critic)):
             if not isinstance(net, nn.Module):
                 raise TypeError(f"the {name} must be a torch.nn.Module; got {net!r}.")
-        size = getattr(generator, "n_latent", None) if n_latent is None else n_latent
+        own = getattr(generator, "n_latent", None)
+        size = own if n_latent is None else n_latent
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise ValueError(
                 "how many numbers of noise the generator takes is not known; give n_latent=, a "
                 f"whole number of at least 1. Got {size!r}."
+            )
+        if own is not None and own != size:
+            raise ValueError(
+                f"the generator takes {own} numbers of noise, and n_latent={size}; leave n_latent "
+                "out, or make the generator of as many."
             )
         self.generator, self.critic, self.n_latent = generator, critic, size
         self.spec = _spec_of(generator, critic)

@@ -130,7 +130,8 @@ def check_widths(**widths: Sequence[int]) -> None:
     Raises:
         ValueError: naming the argument and what was found.
     """
-    for name, values in widths.items():
+    given: dict[str, Any] = {**widths}
+    for name, values in given.items():
         if isinstance(values, str) or not isinstance(values, Sequence):
             raise ValueError(
                 f"{name} must be a list of whole numbers, such as [64, 32]; found {values!r}."

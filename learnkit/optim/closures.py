@@ -25,6 +25,12 @@ def asks_for(optimizer: Optimizer | None) -> Asks | None:
     return asks
 
 
+def asks_when_made(factory: object) -> bool:
+    """Whether a factory, or the class in a partial, is L-BFGS: it takes one group of parameters."""
+    target = getattr(factory, "func", factory)
+    return isinstance(target, type) and issubclass(target, torch.optim.LBFGS)
+
+
 def words_for(optimizer: Optimizer) -> str:
     """Return how people call an optimizer: ``L-BFGS``."""
     return "L-BFGS" if isinstance(optimizer, torch.optim.LBFGS) else type(optimizer).__name__

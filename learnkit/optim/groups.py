@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from learnkit.optim.closures import asks_when_made
 from learnkit.optim.matrices import is_muon, muon_and_adamw
 from learnkit.signals import Interrupts
 from learnkit.types import OptimizerFactory, ParamGroup
@@ -37,7 +38,7 @@ def build_optimizer(factory: OptimizerFactory, layers: LayerGroups) -> Optimizer
             "the model has no parameters, so there is nothing to train; "
             "give Learner a model with at least one nn.Parameter."
         )
-    if _takes_one_group(factory):
+    if asks_when_made(factory):
         groups = [_as_one(groups)]
     with Interrupts():  # torch imports much for its first optimizer; see `signals.import_whole`
         return muon_and_adamw(factory, groups) if is_muon(factory) else factory(groups)
@@ -49,11 +50,6 @@ def _as_one(groups: Sequence[ParamGroup]) -> ParamGroup:
     for parameter in params:
         parameter.data = parameter.data.contiguous()
     return {"params": params, "layer": 0, "decayed": True}
-
-
-def _takes_one_group(factory: OptimizerFactory) -> bool:
-    target = getattr(factory, "func", factory)
-    return isinstance(target, type) and issubclass(target, torch.optim.LBFGS)
 
 
 def set_rates(optimizer: Optimizer, rates: Sequence[float], weight_decay: float) -> None:

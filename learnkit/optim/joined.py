@@ -8,7 +8,7 @@ import torch
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from learnkit.optim.closures import asks_for, words_for
+from learnkit.optim.closures import asks_for, asks_when_made, words_for
 from learnkit.types import OptimizerFactory, ParamGroup
 
 
@@ -28,10 +28,7 @@ class JoinedOptimizer(Optimizer):
     def __init__(self, inner: Sequence[Optimizer]) -> None:
         for optimizer in inner:
             if asks_for(optimizer) is not None:
-                raise ValueError(
-                    f"{words_for(optimizer)} computes the loss itself within a step, so it cannot "
-                    "be joined with other optimizers; train with it alone."
-                )
+                raise ValueError(_alone(words_for(optimizer)))
         groups = [group for optimizer in inner for group in optimizer.param_groups]
         super().__init__(groups, {})
         named = [(type(o).__name__.lower(), o) for o in inner]
@@ -101,6 +98,7 @@ def joined(*factories: OptimizerFactory) -> Joined:
 
     Raises:
         TypeError: when one is no factory, or there is none.
+        ValueError: for L-BFGS, which computes the loss itself within a step.
     """
     if not factories or not all(map(callable, factories)):
         found = ", ".join(map(repr, factories)) or "nothing"
@@ -108,4 +106,13 @@ def joined(*factories: OptimizerFactory) -> Joined:
             "joined() takes what makes an optimizer from parameter groups, one for each layer "
             f"group, such as joined(sgd, adamw); got {found}."
         )
+    if any(map(asks_when_made, factories)):
+        raise ValueError(_alone("L-BFGS"))
     return Joined(factories)
+
+
+def _alone(words: str) -> str:
+    return (
+        f"{words} computes the loss itself within a step, so it cannot be joined with other "
+        "optimizers; train with it alone."
+    )

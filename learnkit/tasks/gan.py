@@ -67,6 +67,7 @@ class GAN(Pictures):
     n_critic: int = 1
 
     kind: ClassVar[str] = "gan"
+    pair: ClassVar[tuple[str, str]] = ("real", "drawn")  # what is shown beside each other
     mutes: ClassVar[tuple[str, ...]] = (*LABEL_CHECKS, "loss_spike")
 
     def __post_init__(self) -> None:

@@ -43,6 +43,7 @@ class CriticTurn(_Turn):
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return (B, 2) scores of real and generated pictures, or (B, 3) with the penalty."""
         nets: Any = model
+        check_both_train(nets)
         real = as_pictures(batch.x)
         with torch.no_grad():
             fake = nets.generator(noise_for(real, nets.n_latent))
@@ -71,6 +72,7 @@ class GeneratorTurn(_Turn):
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return (B, 1), the critic's scores of generated pictures."""
         nets: Any = model
+        check_both_train(nets)
         real = as_pictures(batch.x)
         fake = nets.generator(noise_for(real, nets.n_latent))
         check_generated(fake, real)
@@ -90,6 +92,21 @@ class GeneratorTurn(_Turn):
 def noise_for(real: Tensor, n_latent: int) -> Tensor:
     """Draw float32 (B, n_latent) from torch's generator, which the loop seeds for each batch."""
     return torch.randn(len(real), n_latent, device=real.device)
+
+
+def check_both_train(nets: Any) -> None:
+    """Look for a net that is frozen, before torch finds nothing to compute gradients of.
+
+    Raises:
+        ModelError: naming the net, where gradients are computed.
+    """
+    for name in ("generator", "critic"):
+        found = list(getattr(nets, name).parameters())
+        if torch.is_grad_enabled() and found and not any(p.requires_grad for p in found):
+            raise ModelError(
+                f"the {name} is frozen, and a GAN trains two nets in turns: learn.unfreeze() lets "
+                "both train. freeze() and fine_tune() are for pretrained bodies."
+            )
 
 
 def check_generated(fake: Tensor, real: Tensor) -> None:

@@ -1,7 +1,7 @@
 """The next token at each place of a text."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from learnkit.tasks.no_loss import NoLoss
 from learnkit.tasks.prediction import Prediction
 from learnkit.tasks.supervised import Supervised, best_class
 from learnkit.types import Batch
+
+UNKNOWN_TOKEN: Final = "<unknown>"  # the first of a `Vocabulary`
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,18 @@ class LanguageModel(Supervised):
     def decode(self, row: Tensor) -> Prediction:
         """Return the most probable next token, by the last place of ``row`` (T, V).
 
+        The token of what is unknown is no answer, though its probability is among those told.
+
         Raises:
             ExportError: when there are more or fewer numbers than tokens.
         """
-        return best_class(row[-1] if row.ndim == 2 and len(row) else row, self.classes)
+        last = row[-1] if row.ndim == 2 and len(row) else row
+        best = best_class(last, self.classes)
+        if best.label != UNKNOWN_TOKEN or len(self.classes) < 2:
+            return best
+        others = last.clone()
+        others[best.index] = -1.0
+        return replace(best_class(others, self.classes), probabilities=last.clone())
 
     @override
     def describe(self, target: Tensor) -> str:

@@ -55,6 +55,17 @@ class Reconstruction(Pictures):
         return preds
 
     @override
+    def question(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return x.
+
+        Raises:
+            ModelError: when the pictures are not in [0, 1].
+        """
+        if batch.x.is_floating_point():
+            check_range(batch.x)
+        return batch.x
+
+    @override
     def loss(self, preds: Tensor, batch: Batch) -> Tensor:
         """Return the loss between the reconstruction and the clean picture."""
         return self.loss_func(preds, clean(batch, preds))

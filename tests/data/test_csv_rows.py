@@ -29,7 +29,7 @@ def message_of(path, **options):
 
 def test_rows_that_a_pair_of_quotes_swallows_are_warned_of(write):
     path = write(*messages(line5='"so he said', line25='and she: no"'))
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="look like rows") as caught:
         rows = csv_rows(path, "\t", quotes=True)
     assert str(caught[0].message) == (
         f'Table {path}, line 5 has a cell that begins with a " and goes on to line 25: the 19 '

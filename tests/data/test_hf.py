@@ -7,7 +7,15 @@ from PIL import Image
 from torch import nn
 
 from learnkit.data.bunch import DataBunch
-from learnkit.data.hf import hf_labels, hf_parts, image_column, label_column, text_column
+from learnkit.data.hf import (
+    hf_classes,
+    hf_label_sets,
+    hf_labels,
+    hf_parts,
+    image_column,
+    label_column,
+    text_column,
+)
 from learnkit.data.image_bunch import ImageDataBunch
 from learnkit.data.splitters import fold_splitters, grouped_splitter
 from learnkit.errors import DataError
@@ -215,3 +223,40 @@ def test_texts_are_found_by_their_usual_name():
     rows = datasets.Dataset.from_dict({"id": ["1"], "text": ["hello"], "label": ["a"]})
     assert text_column(rows, None) == "text"
     assert text_column(rows.select_columns(["id"]), None) == "id"
+
+
+def marked(lists, feature):
+    data = {"text": [f"text {i}" for i in range(len(lists))], "labels": lists}
+    features = datasets.Features({"text": datasets.Value("string"), "labels": feature})
+    return datasets.Dataset.from_dict(data, features=features)
+
+
+def list_of(feature):
+    return (getattr(datasets, "List", None) or datasets.Sequence)(feature)
+
+
+def test_lists_of_class_labels_are_given_by_their_names():
+    names = datasets.ClassLabel(names=["joy", "anger"])
+    part = marked([[0, 1], [], [1]], list_of(names))
+    assert hf_label_sets(part, "labels", "here") == [("joy", "anger"), (), ("anger",)]
+    assert hf_classes(part, "labels") == ("joy", "anger")
+    part = marked([["b"], ["a", "b"]], list_of(datasets.Value("string")))
+    assert hf_label_sets(part, "labels", "here") == [("b",), ("a", "b")]
+    assert hf_label_sets(part, "text", "here") is None
+
+
+def test_a_number_in_a_list_that_is_no_class_is_named():
+    part = marked([[0], [-1]], list_of(datasets.ClassLabel(names=["joy", "anger"])))
+    assert message_of(hf_label_sets, part, "labels", "here") == (
+        "Row 1 (counted from 0) of here has a label that is no class: column 'labels' is [-1], and "
+        "there are 2 classes."
+    )
+
+
+def test_lists_of_labels_are_no_classes_where_one_label_is_expected():
+    part = marked([[0, 1], [1]], list_of(datasets.ClassLabel(names=["joy", "anger"])))
+    assert message_of(hf_labels, part, "labels", "here") == (
+        "Row 0 (counted from 0) of here has a list of labels: column 'labels' is [0, 1]. One label "
+        "a row is expected here; TextDataBunch.from_hf takes lists, and so do from_df and "
+        "from_lists of texts and of photos."
+    )

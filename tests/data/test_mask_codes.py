@@ -98,3 +98,12 @@ def test_the_digest_is_another_one_for_another_meaning():
     first = MaskCodes.of(["a", "b"], None, None).digest
     assert first != MaskCodes.of(["b", "a"], None, None).digest
     assert first != MaskCodes.of(["a", "b"], None, 7).digest
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert MaskCodes.of(["a", "b"], None, np.int64(255)) == MaskCodes.of(["a", "b"], None, 255)
+    several = MaskCodes.of(None, {np.uint8(1): "a", np.int64(2): "b"}, np.array([0, 255]))
+    assert several == MaskCodes.of(None, {1: "a", 2: "b"}, [0, 255])
+    assert several.digest == MaskCodes.of(None, {1: "a", 2: "b"}, [0, 255]).digest
+    with pytest.raises(DataError, match=r"are whole and from 0 to 65535; found 255\.0"):
+        MaskCodes.of(["a", "b"], None, 255.0)

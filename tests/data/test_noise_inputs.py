@@ -49,3 +49,13 @@ def test_an_export_keeps_the_length_and_bounds_it() -> None:
     assert inputs.words(torch.zeros(7)) == "noise 7"
     with pytest.raises(ValueError, match="field 'n_latent' must be a whole number"):
         inputs_from("noise", Fields({"n_latent": 10**9}))
+
+
+def test_noise_that_is_trained_is_taken_and_no_noise_is_told() -> None:
+    with pytest.raises(DataError, match="is empty: there is no sample to load"):
+        NoiseInputs(2).loader([], batch_size=4)
+    trained = torch.ones(2, requires_grad=True)
+    batch = next(NoiseInputs(2).loader([trained], batch_size=4).batches(0)).batch
+    assert not batch.x.requires_grad
+    with pytest.raises(DataError, match="item 0 must be noise, 2 numbers; found list"):
+        NoiseInputs(2).loader([[10**400, 1]], batch_size=4)

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from learnkit.data.segmentation_bunch import SegmentationDataBunch
+from learnkit.data.splitters import grouped_splitter
 from learnkit.errors import DataError
 from tests.data.moving_pictures import agreement, write_pair
 
@@ -195,3 +196,28 @@ def test_the_same_seed_gives_the_same_batches_and_another_size_of_batch_is_anoth
     assert first.train_dl.identity == again.train_dl.identity != other.train_dl.identity
     assert made(pairs, bs=None).train_dl.batch_size == 16
     assert made(pairs, bs=None, batch_size=8).train_dl.batch_size == 8
+
+
+def test_frames_of_one_film_stay_on_one_side(pairs):
+    by_film = grouped_splitter(lambda photo: photo.stem[0], 0.5)  # 00 to 09, and 10 to 19
+    data = made(pairs, split=by_film)
+    held = {data.valid_dl.describe(i).rsplit("/")[-1][0] for i in range(10)}
+    assert (data.train_dl.n_samples, len(held)) == (10, 1)
+    assert data.split.startswith("whole groups, ")
+    assert made(pairs, split=(range(16), [18, 19])).valid_dl.n_samples == 2
+    with pytest.raises(DataError, match=r"^split and valid were both given: give one\.$"):
+        made(pairs, split=by_film, valid="late")
+
+
+def test_what_is_held_out_is_told_by_a_name_or_a_function(pairs):
+    with pytest.raises(DataError) as refused:
+        made(pairs, valid=["00.png"])
+    assert str(refused.value) == (
+        "valid must be the name of a folder, or a function of a photo's path: found list. "
+        "split=(train, valid) takes places."
+    )
+    with pytest.raises(DataError) as refused:
+        made(pairs, valid=lambda photo: photo.late)
+    assert str(refused.value).startswith(
+        f"The function valid failed on {pairs / 'images' / '00.png'}: AttributeError: "
+    )

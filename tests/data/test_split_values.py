@@ -120,3 +120,10 @@ def test_dates_as_texts_are_split_by_time():
         "A split by time needs at least two different times; all are equal."
     )
     assert message_of(split_by_time, [1, None]) == "Sample 1 (counted from 0) has no time: None."
+
+
+def test_many_groups_are_held_out_as_before_but_one_is_kept():
+    train, valid = split_grouped(list(range(20_000)), 0.3)
+    assert (len(train), len(valid)) == (14_000, 6_000)
+    train, valid = split_grouped(["a", "b", "c"], 0.99)
+    assert (len(train), len(valid)) == (1, 2)

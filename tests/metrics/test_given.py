@@ -82,8 +82,8 @@ def test_an_object_with_the_protocols_methods_is_taken_as_it_is() -> None:
                 word,
                 "learnkit's own: accuracy, error_rate, top_k, auroc, average_precision, "
                 "calibration_error, dice, f1, foreground_accuracy, iou, kappa, mae, mcc, mse, "
-                "multilabel_accuracy, perplexity, precision, r2, recall, rmse. Anything else goes in "
-                f"as {FORMS}.",
+                "multilabel_accuracy, perplexity, precision, r2, recall, rmse. Anything else goes "
+                f"in as {FORMS}.",
             )
             for word in ("xyzzy", "roc_auc_score", "sk_metric", "interval", "per_class")
         ),

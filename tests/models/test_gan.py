@@ -135,7 +135,7 @@ GOOD = {
         ({"generator": [1] * 12}, "In the model description gan.generator is too long: 12 layers"),
         (
             {"shape": [1, 4_000, 4_000], "generator": [50] * 6},
-            "asks for maps of 204800000 numbers in gan.generator; at most 100000000 are computed",
+            "asks for maps of 203212800 numbers in gan.generator; at most 100000000 are computed",
         ),
         (
             {"shape": [1, 4_000, 4_000], "critic": [30, 1]},

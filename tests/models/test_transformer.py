@@ -147,6 +147,26 @@ def test_a_spec_of_a_stranger_is_bounded(change, message):
 
 def test_what_transformers_refuses_is_an_error_of_ours():
     spec = text_transformer(config(), 2).spec
-    for change in ({"num_attention_heads": 3}, {"hidden_act": "evil"}, {"pad_token_id": 99}):
+    for change in ({"num_attention_heads": 3}, {"hidden_act": "evil"}):
         with pytest.raises(ExportError, match="transformers cannot build this bert: "):
             build_from_spec({**spec, "config": {**spec["config"], **change}})
+
+
+@pytest.mark.parametrize(
+    ("family", "changed", "expected"),
+    [
+        ("bert", {"pad_token_id": -5}, "pad_token_id must be null, or a whole number from 0 to 29"),
+        ("bert", {"pad_token_id": 30}, "pad_token_id must be null, or a whole number from 0 to 29"),
+        ("bert", {"pad_token_id": "x"}, "pad_token_id must be null, or a whole number from 0"),
+        ("bert", {"type_vocab_size": 0}, "type_vocab_size must be a whole number of at least 1"),
+        ("bert", {"vocab_size": 0}, "vocab_size must be a whole number of at least 1"),
+        ("bert", {"max_position_embeddings": 0}, "max_position_embeddings must be a whole number"),
+        ("roberta", {"max_position_embeddings": 2}, "must be a whole number of at least 3; found"),
+    ],
+)
+def test_tables_that_no_text_could_be_looked_up_in_are_refused(family, changed, expected):
+    spec = text_transformer(config(family), 2).spec
+    check_spec(spec)
+    with pytest.raises(ExportError) as caught:
+        check_spec({**spec, "config": spec["config"] | changed})
+    assert expected in str(caught.value)

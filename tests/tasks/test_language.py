@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from learnkit.data.sequence.vocabulary import Vocabulary
 from learnkit.errors import ExportError, ModelError
 from learnkit.json_fields import Fields
 from learnkit.metrics import accuracy, perplexity
@@ -40,6 +41,16 @@ def test_an_answer_is_about_what_comes_after_the_last_place():
     assert TASK.describe(Y[1]) == "b"
     assert TASK.is_right(answer, torch.tensor([9, answer.index])) is True
     assert TASK.is_right(answer, torch.tensor([answer.index, 9])) is False
+
+
+def test_what_is_unknown_is_no_answer():
+    task = LanguageModel(F.cross_entropy, Vocabulary.of(["ab"]).tokens)
+    assert task.classes == ("<unknown>", "<end>", "a", "b")
+    row = torch.tensor([[0.4, 0.1, 0.2, 0.3]])
+    answer = task.decode(row)
+    assert (answer.label, answer.index, str(answer)) == ("b", 3, "b (30.0%)")
+    assert torch.equal(answer.probabilities, row[0])
+    assert LanguageModel(F.cross_entropy, ("w", "x", "y", "z")).decode(row).label == "w"
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,17 @@ def table_of_classes(counts: ClassCounts) -> list[str]:
         left_out = (f"... {len(rows) - _CLASSES:,} more", ())
         rows = [*rows[: _CLASSES // 2], left_out, *rows[-_CLASSES // 2 :]]
     if any(counts.unlabelled):
-        rows.append(("no class", counts.unlabelled))
-    rows.append(("total", counts.totals))
+        rows.append(("no class" if rows else "samples", counts.unlabelled))
+    if counts.classes or not rows:
+        rows.append(("total", counts.totals))
     names = [printable(name) for name, _ in rows]
     width = max(len("class"), *map(len, names))
     cells = [tuple(f"{n:,}" for n in row) for _, row in rows]
     columns = [
         max(7, len(part), *(len(c[i]) for c in cells if c)) for i, part in enumerate(counts.parts)
     ]
-    lines = [("class", counts.parts), *zip(names, cells, strict=True)]
+    head = "class" if counts.classes else ""
+    lines = [(head, counts.parts), *zip(names, cells, strict=True)]
     return [
         name.ljust(width) + "".join(c.rjust(w + 1) for c, w in zip(row, columns, strict=False))
         for name, row in lines

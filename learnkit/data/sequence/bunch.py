@@ -3,18 +3,31 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any, Self, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from learnkit.data.bunch import DataBunch
 from learnkit.data.datasets import ArrayLike, dataset_loaders, split_words
+from learnkit.data.label_sides import check_label_sides
 from learnkit.data.options import check_batch_size
+from learnkit.data.samples import Split
+from learnkit.data.sampling import Sampling, weights_of
 from learnkit.data.sequence.corpus import Texts
 from learnkit.data.sequence.inputs import SequenceInputs
 from learnkit.data.sequence.padding import Scale, as_sequences
-from learnkit.data.sequence.parts import columns, dataset, divided, sides, with_targets
+from learnkit.data.sequence.parts import (
+    columns,
+    dataset,
+    divided,
+    samples_of,
+    sides,
+    with_targets,
+)
 from learnkit.data.sequence.prompts import MAX_LENGTH, PromptInputs
 from learnkit.data.sequence.stream_loader import StreamLoader
 from learnkit.data.sequence.vocabulary import Level, Vocabulary, check_level
@@ -62,6 +75,8 @@ class SequenceDataBunch(DataBunch):
         *,
         valid: tuple[Any, ArrayLike] | None = None,
         valid_pct: float | None = None,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         normalize: bool = True,
         batch_size: int = 64,
@@ -86,6 +101,11 @@ class SequenceDataBunch(DataBunch):
                 None predicts the last step (F,) of each sequence from those before it.
             valid: sequences and targets to validate on; the targets None where there are none.
             valid_pct: the fraction held out at random where ``valid`` is not given; 0.2 by default.
+            split: another way to hold out: a splitter, a function of yours, or the places ``(train,
+                valid)``. ``grouped_splitter(series)``, with what each sequence was cut from, keeps
+                windows of one series on one side.
+            sampling: how often each training sequence comes, as in `DataBunch.from_arrays`:
+                ``"balanced"``, a weight for each class, or for each sequence.
             classes: names of the labels in the order of the model's outputs.
             normalize: whether each feature is scaled to mean 0 and standard deviation 1, as
                 measured on the training sequences; targets are left as they are.
@@ -95,7 +115,8 @@ class SequenceDataBunch(DataBunch):
 
         Raises:
             DataError: when a sequence is empty, of another width or has NaN in it, which it names;
-                when lengths or labels do not fit.
+                when lengths or labels do not fit, all training sequences are of one class, or one
+                class is in validation alone.
         """
         parts = [
             (as_sequences(s), y) for s, y in [(sequences, targets), *([valid] if valid else [])]
@@ -103,22 +124,31 @@ class SequenceDataBunch(DataBunch):
         pairs = [with_targets(rows, y) for rows, y in parts]
         ys, names = encode_targets([y for _, y in pairs], classes)
         rows = [sequence for part, _ in pairs for sequence in part]
-        train, held = sides([len(part) for part, _ in pairs], valid, valid_pct, seed)
+        y = columns([row for part in ys for row in part])
+        samples = samples_of(ys[0], names)
+        train, held = sides(samples, len(rows) - samples.n, valid_pct, seed, split)
+        check_label_sides(
+            y[torch.from_numpy(train)],
+            y[torch.from_numpy(held)],
+            names,
+            given=classes,
+            divided=valid is None and split is None,
+        )
         inputs = SequenceInputs(
             rows[0].shape[1],
-            Scale.of([rows[i] for i in train]) if normalize else Scale(),
+            Scale.of([rows[i] for i in train.tolist()]) if normalize else Scale(),
             ragged=len({len(sequence) for sequence in rows}) > 1,
         )
-        y = columns([row for part in ys for row in part])
         train_set, held_set = (dataset(rows, y, side, inputs) for side in (train, held))
         size = check_batch_size(batch_size, bs)
-        train_dl, valid_dl = dataset_loaders(train_set, held_set, size, 0, seed)
+        weights = weights_of(sampling, samples.take(train), train, samples.n)
+        train_dl, valid_dl = dataset_loaders(train_set, held_set, size, 0, seed, weights)
         return cls(
             train_dl=train_dl,
             valid_dl=valid_dl,
             classes=names,
             seed=seed,
-            split=split_words(valid, valid_pct, seed),
+            split=split_words(valid, valid_pct, seed, split),
             inputs=inputs,
         )
 
@@ -193,12 +223,29 @@ class SequenceDataBunch(DataBunch):
             inputs=PromptInputs(vocabulary, seq_len),
         )
 
-    def show_batch(self, n: int = 4) -> None:
-        """Print samples of the first training batch with their targets."""
+    @checked_keywords
+    def show_batch(self, n: int = 9, *, path: str | PathLike[str] | None = None) -> None:
+        """Print samples of the first training batch with their targets.
+
+        Args:
+            n: at most how many; there are never more than in one batch.
+            path: a text file to write instead.
+
+        Raises:
+            DataError: when ``n`` is below 1.
+        """
+        if n < 1:
+            raise DataError(f"show_batch shows at least 1 sample: found n={n}.")
         x, y = self.one_batch()
         inputs = cast(Any, self.inputs)
-        for row, target in zip(x[:n], y[:n], strict=True):
-            sys.stdout.write(f"{inputs.words(row)!r} -> {self._target(target)}\n")
+        shown = "".join(
+            f"{inputs.words(row)!r} -> {self._target(target)}\n"
+            for row, target in zip(x[:n], y[:n], strict=True)
+        )
+        if path is None:
+            sys.stdout.write(shown)
+        else:
+            Path(path).write_text(shown, encoding="utf-8")
 
     def _target(self, target: Tensor) -> str:
         if isinstance(self.inputs, PromptInputs):

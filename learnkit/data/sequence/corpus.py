@@ -2,17 +2,20 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from learnkit.data.split import held_out_words, split_random
+from learnkit.data.split import held_out_words, split_groups
 from learnkit.errors import DataError
+from learnkit.names import did_you_mean
 
 Texts: TypeAlias = str | PathLike[str] | Sequence[str]
 
 _MAX_PATH: Final = 1_000  # letters; a longer str is a text
+_FILE: Final = re.compile(r"\S+\.[A-Za-z]\w{1,4}|.+\.(txt|text|md|csv|json)|\S*[/\\]\S*")
 
 
 def read_texts(source: Texts, *, lines: bool) -> list[str]:
@@ -23,7 +26,7 @@ def read_texts(source: Texts, *, lines: bool) -> list[str]:
         lines: whether each line is a text of its own; empty ones are left out.
 
     Raises:
-        DataError: when a file cannot be read, or there is nothing to read.
+        DataError: when a file does not exist or cannot be read, or there is nothing to read.
     """
     if isinstance(source, str | os.PathLike):
         texts = [_read(Path(source)) if _is_file(source) else str(source)]
@@ -45,7 +48,25 @@ def _is_file(source: str | PathLike[str]) -> bool:
         return True
     if len(source) > _MAX_PATH or "\n" in source or "\0" in source:
         return False
-    return os.path.isfile(source)  # noqa: PTH113  # any text may be asked, also one too long
+    if os.path.isfile(source):  # noqa: PTH113  # any text may be asked, also one too long
+        return True
+    if _FILE.fullmatch(source):
+        raise _no_file(source)
+    return False
+
+
+def _no_file(source: str) -> DataError:
+    """Return the error for what must be meant as a path, not as the text to learn from."""
+    path = Path(source)
+    try:
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        beside = []
+    found = "is no file" if path.name in beside else "does not exist"
+    return DataError(
+        f"file {source!r} {found}.{did_you_mean(path.name, set(beside) - {path.name})} If this is "
+        "the text itself, give it in a list: [text]."
+    )
 
 
 def _read(path: Path) -> str:
@@ -63,7 +84,8 @@ def _read(path: Path) -> str:
 def hold_out(texts: list[str], share: float, seed: int) -> tuple[list[str], list[str], str]:
     """Return texts to train on and to validate on, and in words how they were divided.
 
-    Of one text the last part is held out, of several some that are drawn.
+    Of one text the last part is held out, of several some that are drawn; texts that are equal stay
+    on one side.
 
     Raises:
         DataError: when a side would be empty.
@@ -71,7 +93,12 @@ def hold_out(texts: list[str], share: float, seed: int) -> tuple[list[str], list
     if not 0 < share < 1:
         raise DataError(f"valid_pct must be above 0 and below 1: found {share!r}.")
     if len(texts) > 1:
-        kept, held = split_random(len(texts), share, seed)
+        if len(set(texts)) == 1:
+            raise DataError(
+                f"all {len(texts)} texts are equal, so none can be held out: give others, or "
+                "valid=."
+            )
+        kept, held = split_groups(texts, [""] * len(texts), share, seed, stratified=False)
         words = held_out_words(share, seed, stratified=False)
         return [texts[i] for i in kept.tolist()], [texts[i] for i in held.tolist()], words
     text = texts[0]

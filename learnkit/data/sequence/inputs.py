@@ -9,8 +9,14 @@ from torch import Tensor
 
 from learnkit.data.inputs import Inputs
 from learnkit.data.sequence.equal_lengths import EqualLengths
-from learnkit.data.sequence.padding import Scale, as_sequence, with_presence
+from learnkit.data.sequence.padding import (
+    Scale,
+    as_sequence,
+    first_not_finite,
+    with_presence,
+)
 from learnkit.data.sequence.prompts import encoded, read_prompts
+from learnkit.errors import DataError
 from learnkit.json_fields import Fields
 
 MAX_FEATURES: Final = 100_000
@@ -38,13 +44,21 @@ class SequenceInputs:
         """Width of x."""
         return self.n_features + self.ragged
 
-    def encode(self, item: Any) -> Tensor:
+    def encode(self, item: Any, name: str = "the sequence") -> Tensor:
         """Return one sequence as float32 (T, n_in).
 
         Raises:
-            DataError: when it is empty, of another width, or has something else than numbers.
+            DataError: when it is empty, of another width, or has something else than numbers, or
+                one that float32 does not hold once it is scaled.
         """
-        rows = self.scale(as_sequence(item, "the sequence", self.n_features))
+        given = as_sequence(item, name, self.n_features)
+        rows = self.scale(given)
+        bad = first_not_finite(rows)
+        if bad is not None:
+            raise DataError(
+                f"{name} has {given[bad]:g} in step {bad[0]}, feature {bad[1]} (from 0), which is "
+                "too large for float32 when it is scaled as the training sequences were."
+            )
         return with_presence(rows) if self.ragged else torch.from_numpy(rows)
 
     def loader(self, items: Sequence[Any], *, batch_size: int) -> EqualLengths:

@@ -1,6 +1,6 @@
 """Sequences of numbers as tensors: checked, scaled, padded to one length."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -27,8 +27,10 @@ def as_sequence(values: Any, name: str, n_features: int | None = None) -> FloatR
         DataError: when it is empty, of another width, no numbers, or holds NaN or infinity.
     """
     try:
-        array = np.asarray(values.cpu() if isinstance(values, Tensor) else values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        plain = values.numpy(force=True) if isinstance(values, Tensor) else values
+        with np.errstate(over="ignore"):  # what is too large is told below
+            array = np.asarray(plain, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"{name} must be numbers (T,) or (T, F); found {type(values).__name__} that is not: "
             f"{error}."
@@ -43,9 +45,9 @@ def as_sequence(values: Any, name: str, n_features: int | None = None) -> FloatR
             f"{name} has {rows.shape[1]} features a step; the others have {n_features}. Give each "
             "step of each sequence as many."
         )
-    bad = np.argwhere(~np.isfinite(rows))
-    if len(bad):
-        step, feature = bad[0].tolist()
+    bad = first_not_finite(rows)
+    if bad is not None:
+        step, feature = bad
         raise DataError(
             f"{name} has {rows[step, feature]} in step {step}, feature {feature} (from 0). Fill it "
             "in, or leave the sequence out."
@@ -53,12 +55,32 @@ def as_sequence(values: Any, name: str, n_features: int | None = None) -> FloatR
     return rows
 
 
+def first_not_finite(rows: FloatRows) -> tuple[int, int] | None:
+    """Return step and feature of the first NaN or infinity."""
+    finite = np.isfinite(rows)
+    if finite.all():
+        return None
+    step, feature = np.argwhere(~finite)[0].tolist()
+    return step, feature
+
+
 def as_sequences(sequences: Any) -> list[FloatRows]:
-    """Return all sequences as float32 (T, F), of one F; see `as_sequence`."""
+    """Return all sequences as float32 (T, F), of one F; see `as_sequence`.
+
+    Raises:
+        DataError: when they are no list or array, there are none, or one cannot be used.
+    """
+    named = isinstance(sequences, Mapping | str) or hasattr(sequences, "columns")
+    if named or not hasattr(sequences, "__len__"):
+        raise DataError(
+            "sequences must be a list of arrays (T,) or (T, F), or one array (N, T, F); found "
+            f"{type(sequences).__name__}."
+        )
     if not len(sequences):
         raise DataError("there is no sequence: give at least one.")
-    first = as_sequence(sequences[0], "sequence 0")
-    return [as_sequence(s, f"sequence {i}", first.shape[1]) for i, s in enumerate(sequences)]
+    listed = list(sequences)
+    width = as_sequence(listed[0], "sequence 0").shape[1]
+    return [as_sequence(s, f"sequence {i}", width) for i, s in enumerate(listed)]
 
 
 @dataclass(frozen=True)
@@ -86,7 +108,8 @@ class Scale:
         """Scale one sequence."""
         if not self.mean:
             return rows
-        scaled: FloatRows = ((rows - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        with np.errstate(over="ignore"):  # who scales looks at what came out
+            scaled: FloatRows = ((rows - np.array(self.mean)) / self.std).astype(np.float32)
         return scaled
 
 

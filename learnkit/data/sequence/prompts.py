@@ -1,6 +1,6 @@
 """A text to go on with, as the input of a language model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from learnkit.bounded_json import shorten
 from learnkit.data.sequence.equal_lengths import EqualLengths
 from learnkit.data.sequence.vocabulary import END, Vocabulary, read_vocabulary
+from learnkit.data.token_numbers import unfit_tokens
 from learnkit.errors import DataError
 from learnkit.json_fields import Fields
 
@@ -57,6 +58,10 @@ class PromptInputs:
     def to_json(self) -> dict[str, Any]:
         """Return all of it as plain values."""
         return {"of": "text", "seq_len": self.seq_len, **self.vocabulary.to_json()}
+
+    def unfit(self, spec: Mapping[str, Any]) -> str:
+        """Say why a model of a description cannot take these prompts; empty when it can."""
+        return unfit_tokens(spec, len(self.vocabulary))
 
     def words(self, x: Tensor) -> str:
         """Return the text of one row, int64 (T,)."""

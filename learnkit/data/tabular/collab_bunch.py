@@ -18,6 +18,7 @@ from learnkit.data.tabular.kinds import names_of
 from learnkit.data.tabular.show import print_table
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
+from learnkit.tasks import Regression
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -153,3 +154,9 @@ class CollabDataBunch(DataBunch):
             DataError: when ``n`` is below 1, or the bunch was not made from a table.
         """
         print_table(shown_rows(self, n), path)
+
+    def _lines(self) -> list[str]:
+        if self.inputs is None or not isinstance(self.task, Regression):
+            return super()._lines()
+        user, item = self.inputs.process.sources
+        return [*super()._lines(), f"  user={user}, item={item}, rating={self.task.names[0]}"]

@@ -17,6 +17,8 @@ import numpy as np
 from learnkit.data.bunch import DataBunch
 from learnkit.data.datasets import warn_if_few
 from learnkit.data.hf import HFDataset
+from learnkit.data.samples import Split
+from learnkit.data.sampling import Sampling, weights_of
 from learnkit.data.show_text import show_text
 from learnkit.data.table import Column, DataFrameLike, Table, as_table, read_csv
 from learnkit.data.text.hf_sides import classes_of, sides_of_hf
@@ -30,6 +32,7 @@ from learnkit.data.text.sides import TextSides, sides_of_folders, sides_of_rows
 from learnkit.data.text.words import Words
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
+from learnkit.randomness import FloatArray
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -46,7 +49,8 @@ class TextDataBunch(DataBunch):
     Args:
         classes: the classes in the order of the model's outputs; by default those of training,
             sorted.
-        label_delim: between the labels of a text that may have several, or none: ``" "``.
+        label_delim: between the labels of a text that may have several, or none: ``" "``. Cells
+            that are lists are several labels without it.
         tokenizer: rules of words, ``Words(min_freq=2, max_vocab=60_000, lower=True, ...)``; or a
             tokenizer that is there already: of ``tokenizers``, of ``transformers``, or the folder
             that holds its ``tokenizer.json``.
@@ -55,6 +59,11 @@ class TextDataBunch(DataBunch):
         seed: of the split and of the order.
         valid_pct: the fraction held out for validation; 0.2 where nothing else says.
         stratified: hold out the same fraction of every class.
+        split: another way to divide the rows of a table or of lists: a splitter, such as
+            ``grouped_splitter("sender")``, a function of the samples, or a pair of indices. It
+            alone decides then, of equal texts too.
+        sampling: ``"balanced"``, or how often each class or text comes in training; see
+            ``DataBunch``.
 
     Attributes:
         valid_texts: the held-out texts as they were given, in the order of ``valid_dl``, longest
@@ -84,6 +93,8 @@ class TextDataBunch(DataBunch):
         quotes: bool = True,
         valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         label_delim: str | None = None,
         tokenizer: TokenizerLike = Words(),  # noqa: B008  # frozen
@@ -112,9 +123,9 @@ class TextDataBunch(DataBunch):
         file = Path(path).expanduser()
         table = read_csv(file, delimiter=delimiter, header=header, quotes=quotes)
         sides = _sides_of_table(
-            table, options, text_col, label_col, valid_col, valid_pct, stratified
+            table, options, text_col, label_col, valid_col, valid_pct, stratified, split
         )
-        return cls._of_texts(sides, options, classes)
+        return cls._of_texts(sides, options, classes, sampling)
 
     @classmethod
     @checked_keywords
@@ -127,6 +138,8 @@ class TextDataBunch(DataBunch):
         valid_col: Column | None = None,
         valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         label_delim: str | None = None,
         tokenizer: TokenizerLike = Words(),  # noqa: B008
@@ -149,9 +162,9 @@ class TextDataBunch(DataBunch):
         """
         options = TextOptions.checked(tokenizer, max_len, batch_size, bs, seed, label_delim)
         sides = _sides_of_table(
-            as_table(df), options, text_col, label_col, valid_col, valid_pct, stratified
+            as_table(df), options, text_col, label_col, valid_col, valid_pct, stratified, split
         )
-        return cls._of_texts(sides, options, classes)
+        return cls._of_texts(sides, options, classes, sampling)
 
     @classmethod
     @checked_keywords
@@ -162,6 +175,8 @@ class TextDataBunch(DataBunch):
         *,
         valid_pct: float | None = None,
         stratified: bool = True,
+        split: Split | None = None,
+        sampling: Sampling = None,
         classes: Sequence[object] | None = None,
         label_delim: str | None = None,
         tokenizer: TokenizerLike = Words(),  # noqa: B008
@@ -185,8 +200,8 @@ class TextDataBunch(DataBunch):
                 f"texts and labels must be equally long: found {len(texts)} and {len(labels)}."
             )
         table = as_table({"text": list(texts), "label": list(labels)}, title="The list")
-        sides = _sides_of_table(table, options, "text", "label", None, valid_pct, stratified)
-        return cls._of_texts(sides, options, classes)
+        sides = _sides_of_table(table, options, "text", "label", None, valid_pct, stratified, split)
+        return cls._of_texts(sides, options, classes, sampling)
 
     @classmethod
     @checked_keywords
@@ -272,9 +287,13 @@ class TextDataBunch(DataBunch):
 
     @classmethod
     def _of_texts(
-        cls, sides: TextSides, options: TextOptions, given: Sequence[object] | None
+        cls,
+        sides: TextSides,
+        options: TextOptions,
+        given: Sequence[object] | None,
+        sampling: Sampling = None,
     ) -> Self:
-        targets = targets_of(sides, given, options.label_delim)
+        targets = targets_of(sides, given)
         train, valid = sides.train, sides.valid
         inputs = TextInputs(options.tokens_of(train.texts))
         tokens, held = (inputs.encode(part.texts, part.rows) for part in (train, valid))
@@ -289,6 +308,7 @@ class TextDataBunch(DataBunch):
                 shuffle=True,
                 seed=options.seed,
                 names=train.rows,
+                weights=_weights(sides, sampling),
             ),
             valid_dl=TextLoader(
                 held.take(order),
@@ -336,14 +356,24 @@ def _sides_of_table(
     valid_col: Column | None,
     valid_pct: float | None,
     stratified: bool,
+    split: Split | None,
 ) -> TextSides:
-    several = options.label_delim is not None
-    rows = rows_of_table(table, text_col=text_col, label_col=label_col, blank_labels=several)
+    rows = rows_of_table(
+        table, text_col=text_col, label_col=label_col, label_delim=options.label_delim
+    )
     return sides_of_rows(
         table,
         rows,
         valid_col=valid_col,
         valid_pct=valid_pct,
-        stratified=stratified and not several,
+        stratified=stratified,
         seed=options.seed,
+        split=split,
     )
+
+
+def _weights(sides: TextSides, sampling: Sampling) -> FloatArray | None:
+    """How often each training text comes; None where each comes once."""
+    if sampling is None or sides.whole is None or sides.kept is None:
+        return None
+    return weights_of(sampling, sides.whole.take(sides.kept), sides.kept, sides.whole.n)

@@ -3,6 +3,7 @@
 from learnkit.data.hf import (
     HFDataset,
     hf_classes,
+    hf_label_sets,
     hf_labels,
     hf_parts,
     hf_values,
@@ -66,4 +67,6 @@ def _rows(part: HFDataset, text_col: str, label_col: str, where: str) -> TextRow
                 f"{name} has no text: column {text_col!r} is {text!r}. Take the rows without one "
                 "out with dataset.filter."
             )
-    return TextRows([str(text) for text in texts], hf_labels(part, label_col, where), names, where)
+    sets = hf_label_sets(part, label_col, where)
+    labels = hf_labels(part, label_col, where) if sets is None else [""] * len(texts)
+    return TextRows([str(text) for text in texts], labels, names, where, sets)

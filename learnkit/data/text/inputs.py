@@ -12,6 +12,7 @@ from learnkit.data.text.given import read_given
 from learnkit.data.text.loader import TextLoader
 from learnkit.data.text.ragged import Ragged
 from learnkit.data.text.tokenizer import Tokenizer, read_words
+from learnkit.data.token_numbers import unfit_tokens
 from learnkit.errors import DataError
 from learnkit.json_fields import Fields
 
@@ -78,16 +79,8 @@ class TextInputs:
         return self.tokenizer.to_json()
 
     def unfit(self, spec: Mapping[str, Any]) -> str:
-        """Say why a model of a description cannot take these texts; empty when it can.
-
-        A token number that its embedding does not have would end a program on a GPU.
-        """
-        known = spec.get("n_vocab")
-        if known is None and "config" in spec:  # of a transformer
-            known = spec["config"].get("vocab_size", 0) + spec.get("shift", 0)
-        if known is None or known >= self.n_vocab:
-            return ""
-        return f"texts have {self.n_vocab} different tokens, but the model knows {known}"
+        """Say why a model of a description cannot take these texts; empty when it can."""
+        return unfit_tokens(spec, self.n_vocab)
 
     def words(self, x: Tensor) -> str:
         """Return one sample int64 (T,) as a text, as far as its tokens tell."""

@@ -39,21 +39,18 @@ class Targets(NamedTuple):
     task: Task | None
 
 
-def targets_of(
-    sides: TextSides, given: Sequence[object] | None, label_delim: str | None
-) -> Targets:
+def targets_of(sides: TextSides, given: Sequence[object] | None) -> Targets:
     """Encode the labels of both sides.
 
     Args:
         sides: the texts with their labels.
         given: the user's ``classes=``, or None for those of training.
-        label_delim: between the labels of a text; None where each has one.
 
     Raises:
         DataError: for fewer than two classes, one that only validation has, or one not given.
     """
-    if label_delim is not None:
-        return _several(sides, given, label_delim)
+    if sides.train.sets is not None:
+        return _several(sides, given)
     train, valid = (
         Labelled(FileNames.of(()), Labels.of(part.labels), part.where)
         for part in (sides.train, sides.valid)
@@ -63,8 +60,8 @@ def targets_of(
     return Targets(coded[0], coded[1], classes, None)
 
 
-def _several(sides: TextSides, given: Sequence[object] | None, delim: str) -> Targets:
-    parts = [[_cut(cell, delim) for cell in part.labels] for part in (sides.train, sides.valid)]
+def _several(sides: TextSides, given: Sequence[object] | None) -> Targets:
+    parts = [part.sets or [] for part in (sides.train, sides.valid)]
     if given is not None:
         classes = names_of_classes(given)
     else:
@@ -77,12 +74,8 @@ def _several(sides: TextSides, given: Sequence[object] | None, delim: str) -> Ta
     return Targets(coded[0], coded[1], classes, MultiLabel(binary_cross_entropy_of_logits, classes))
 
 
-def _cut(cell: str, delim: str) -> list[str]:
-    return [name for part in cell.split(delim) if (name := part.strip())]
-
-
 def _check_known(
-    part: TextRows, cells: list[list[str]], classes: tuple[str, ...], advice: str
+    part: TextRows, cells: list[tuple[str, ...]], classes: tuple[str, ...], advice: str
 ) -> None:
     known = set(classes)
     for row, labels in zip(part.rows, cells, strict=True):
@@ -94,7 +87,7 @@ def _check_known(
                 )
 
 
-def _as_booleans(cells: list[list[str]], classes: tuple[str, ...]) -> Tensor:
+def _as_booleans(cells: list[tuple[str, ...]], classes: tuple[str, ...]) -> Tensor:
     places = {name: place for place, name in enumerate(classes)}
     y = torch.zeros(len(cells), len(classes), dtype=torch.bool)
     for row, labels in enumerate(cells):

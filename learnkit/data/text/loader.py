@@ -11,10 +11,11 @@ from torch import Tensor
 
 from learnkit.data.identity import array_digest
 from learnkit.data.order import batch_bounds
+from learnkit.data.sampling import checked_weights, drawn, weights_digest
 from learnkit.data.text.ragged import Ragged
 from learnkit.errors import DataError
 from learnkit.names import checked_keywords
-from learnkit.randomness import IntArray, key_of, mix, permutation
+from learnkit.randomness import FloatArray, IntArray, key_of, mix, permutation
 from learnkit.types import Batch, Identity, Loaded
 
 POOL: Final = 50  # batches that are sorted together at most, as in fastai's SortishSampler
@@ -39,6 +40,8 @@ class TextLoader:
         shuffle: a new order in each epoch, as training wants it.
         seed: of the order.
         names: what a message calls each text; ``text 7`` by default.
+        weights: how often each text comes relative to the others, in training; an epoch draws as
+            many as there are, with replacement. None lets each come once.
 
     Raises:
         DataError: when there is no text, ``batch_size`` is below 1, or lengths differ.
@@ -54,6 +57,7 @@ class TextLoader:
         shuffle: bool = False,
         seed: int = 42,
         names: Sequence[str] | None = None,
+        weights: FloatArray | None = None,
     ) -> None:
         if not len(tokens):
             raise DataError("There is no text to load.")
@@ -64,6 +68,7 @@ class TextLoader:
                 f"texts and targets must be equally many: found {len(tokens)} and {len(y)}."
             )
         self._tokens, self._y, self._names = tokens, y, names
+        self._weights = None if weights is None else checked_weights(weights, len(tokens))
         self._batch_size, self._shuffle, self._seed = batch_size, shuffle, seed
         self._bounds = batch_bounds(len(tokens), batch_size, train=shuffle)
 
@@ -89,7 +94,7 @@ class TextLoader:
 
     @cached_property
     def _identity(self) -> Identity:
-        return {
+        plain: Identity = {
             "kind": type(self).__name__,
             "samples": len(self._tokens),
             "batch_size": self._batch_size,
@@ -99,6 +104,9 @@ class TextLoader:
             "bounds": array_digest(self._tokens.bounds),
             "targets": array_digest(self._y.numpy()),
         }
+        if self._weights is None:
+            return plain
+        return {**plain, "weights": weights_digest(self._weights)}
 
     def __len__(self) -> int:
         return len(self._bounds) - 1
@@ -124,7 +132,11 @@ class TextLoader:
         lengths, n = self._tokens.lengths, len(self._tokens)
         if not self._shuffle:
             return self._cut(np.argsort(-lengths, kind="stable"))
-        order, steps = permutation(n, seed=self._seed, epoch=epoch), -(-lengths // STEP)
+        if self._weights is None:
+            order = permutation(n, seed=self._seed, epoch=epoch)
+        else:
+            order = drawn(self._weights, seed=self._seed, epoch=epoch)
+        steps = -(-lengths // STEP)
         pool = max(1, min(POOL, len(self) // 4)) * self._batch_size
         pools = [order[first : first + pool] for first in range(0, n, pool)]
         batches = self._cut(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from learnkit.data.items import describe_folder, list_folders
+from learnkit.data.multi_labels import cut_labels, is_label_list
 from learnkit.data.table import Column, Table, filled
 from learnkit.errors import DataError
 from learnkit.randomness import IntArray
@@ -20,46 +21,50 @@ class TextRows(NamedTuple):
 
     Attributes:
         texts: none of them blank.
-        labels: one for each; where several are allowed, as they stand in their cell.
+        labels: one for each; blank where ``sets`` has them.
         rows: what a message calls each text.
         where: what a message calls all of them.
+        sets: where a text may have several labels or none, those of each.
     """
 
     texts: list[str]
     labels: list[str]
     rows: list[str]
     where: str
+    sets: list[tuple[str, ...]] | None = None
 
     def take(self, indices: IntArray, where: str) -> "TextRows":
         """Return the rows at ``indices``, called ``where``."""
         places = indices.tolist()
         texts, labels = [self.texts[i] for i in places], [self.labels[i] for i in places]
-        return TextRows(texts, labels, [self.rows[i] for i in places], where)
+        sets = None if self.sets is None else [self.sets[i] for i in places]
+        return TextRows(texts, labels, [self.rows[i] for i in places], where, sets)
 
 
 def rows_of_table(
-    table: Table, *, text_col: Column, label_col: Column, blank_labels: bool = False
+    table: Table, *, text_col: Column, label_col: Column, label_delim: str | None = None
 ) -> TextRows:
     """Read the texts and labels of a table.
 
     Args:
         table: columns of equal length.
         text_col: the column of texts, by name or by place from 0.
-        label_col: the column of labels.
-        blank_labels: whether a row may have none, as where several are allowed.
+        label_col: the column of labels; cells that are lists are several labels each.
+        label_delim: between the labels of a text, of which there may be several or none.
 
     Raises:
         DataError: for a missing column, naming the nearest; for a row without a text or label.
     """
     texts = filled(table, text_col, "text_col", "text")
-    if blank_labels:
-        raw = table.column(label_col, "label_col")
-        labels = ["" if value is None or value != value else str(value) for value in raw]
+    cells, sets = table.column(label_col, "label_col"), None
+    if label_delim is not None or any(map(is_label_list, cells)):
+        sets = [tuple(labels) for labels in cut_labels(table, cells, label_delim)]
+        labels = [""] * len(texts)
     else:
         labels = filled(table, label_col, "label_col", "label")
     # a place counts from the front: the table's title is in each message already
     names = [f"{table.title}, {row}" for row in table.rows]
-    return TextRows(texts, labels, names, table.title[:1].lower() + table.title[1:])
+    return TextRows(texts, labels, names, table.title[:1].lower() + table.title[1:], sets)
 
 
 def rows_of_folder(root: Path, part: str, *, skip: Sequence[str] = ()) -> TextRows:

@@ -6,11 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from learnkit.data.items import describe_folder, existing_folder
+from learnkit.data.samples import Samples, Split, check_one_way, divided, split_name
 from learnkit.data.split import check_pct, held_out_words, split_groups
 from learnkit.data.table import Column, Table, held_out_flags
 from learnkit.data.text.rows import SUFFIX, TextRows, rows_of_folder
 from learnkit.errors import DataError
+from learnkit.randomness import IntArray
 
+_ADVICE_OWN_SPLIT = "Give split another seed, or every class in classes=."
+_ADVICE_EQUAL = (
+    "Equal texts stay on one side, so a class needs two different ones: add some, or pass another "
+    "seed, or every class in classes=."
+)
 _ADVICE_SPLIT = "Pass stratified=True, another seed, or every class in classes=."
 
 
@@ -22,12 +29,16 @@ class TextSides(NamedTuple):
         valid: what is held out.
         advice: what to do about a class that only ``valid`` has.
         split: how the two came about, in words.
+        kept: which of ``whole`` are in ``train``.
+        whole: both sides together, where they come from one table.
     """
 
     train: TextRows
     valid: TextRows
     advice: str
     split: str
+    kept: IntArray | None = None
+    whole: Samples | None = None
 
 
 def sides_of_rows(
@@ -38,21 +49,29 @@ def sides_of_rows(
     valid_pct: float | None,
     stratified: bool,
     seed: int,
+    split: Split | None = None,
 ) -> TextSides:
-    """Split the rows of a table: by its own column, or at random.
+    """Split the rows of a table: by ``split``, by its own column, or at random.
 
     Raises:
-        DataError: when both a column and ``valid_pct`` were given, or one side would be empty.
+        DataError: when two of these were given, or one side would be empty.
     """
-    if valid_col is None:
-        return hold_out(rows, valid_pct, stratified=stratified, seed=seed)
-    if valid_pct is not None:
-        raise DataError(f"valid_col and valid_pct={valid_pct:g} were both given: give one.")
-    flags = np.array(held_out_flags(table, valid_col), dtype=bool)
-    train = rows.take(np.flatnonzero(~flags), f"the training rows of {rows.where}")
-    valid = rows.take(np.flatnonzero(flags), f"the validation rows of {rows.where}")
-    advice = "Add training rows of it, or give every class in classes=."
-    return TextSides(train, valid, advice, "by the table's own column")
+    whole = Samples(
+        len(rows.texts), rows.labels if rows.sets is None else None, None, table.columns
+    )
+    if split is not None:
+        check_one_way(valid_col=valid_col, valid_pct=valid_pct)
+        sides = _part(rows, *divided(whole, split), _ADVICE_OWN_SPLIT, split_name(split))
+    elif valid_col is None:
+        sides = hold_out(rows, valid_pct, stratified=stratified, seed=seed)
+    else:
+        if valid_pct is not None:
+            raise DataError(f"valid_col and valid_pct={valid_pct:g} were both given: give one.")
+        flags = np.array(held_out_flags(table, valid_col), dtype=bool)
+        advice = "Add training rows of it, or give every class in classes=."
+        words = "by the table's own column"
+        sides = _part(rows, np.flatnonzero(~flags), np.flatnonzero(flags), advice, words, "rows")
+    return sides._replace(whole=whole)
 
 
 def hold_out(rows: TextRows, valid_pct: float | None, *, stratified: bool, seed: int) -> TextSides:
@@ -72,16 +91,20 @@ def hold_out(rows: TextRows, valid_pct: float | None, *, stratified: bool, seed:
             "A split needs at least two different texts, one for training and one for "
             f"validation: {rows.where} has {len(set(keys))}."
         )
-    stratified = stratified and len(set(zip(keys, rows.labels, strict=True))) > len(
-        set(rows.labels)
-    )
+    pairs = set(zip(keys, rows.labels, strict=True))
+    asked = stratified and rows.sets is None
+    stratified = asked and len(pairs) > len(set(rows.labels))
     kept, held = split_groups(keys, rows.labels, pct, seed, stratified=stratified)
-    return TextSides(
-        rows.take(kept, f"the training part of {rows.where}"),
-        rows.take(held, f"the validation part of {rows.where}"),
-        _ADVICE_SPLIT,
-        f"{held_out_words(pct, seed, stratified=stratified)}, equal texts on one side",
-    )
+    words = f"{held_out_words(pct, seed, stratified=stratified)}, equal texts on one side"
+    return _part(rows, kept, held, _ADVICE_EQUAL if asked else _ADVICE_SPLIT, words)
+
+
+def _part(
+    rows: TextRows, kept: IntArray, held: IntArray, advice: str, words: str, noun: str = "part"
+) -> TextSides:
+    train = rows.take(kept, f"the training {noun} of {rows.where}")
+    valid = rows.take(held, f"the validation {noun} of {rows.where}")
+    return TextSides(train, valid, advice, words, kept)
 
 
 def sides_of_folders(

@@ -46,9 +46,31 @@ def _check(values: Values) -> None:
     layers = _most(config, known, _LAYERS)
     if not 1 <= layers <= MAX_LAYERS:
         raise refusal("transformer.config", f"of 1 to {MAX_LAYERS} layers", layers)
+    for name in _TABLES:
+        if name in known and _most(config, known, (name,)) < 1:
+            raise refusal(f"transformer.config.{name}", "a whole number of at least 1", 0)
+    padding = config.get("pad_token_id", known.get("pad_token_id"))
+    _check_padding(padding, config, known)
+    least = padding + 2 if values["family"] == "roberta" and padding is not None else 1
+    if _most(config, known, ("max_position_embeddings",)) < least:  # roberta counts from padding on
+        raise refusal(
+            "transformer.config.max_position_embeddings",
+            f"a whole number of at least {least}",
+            config.get("max_position_embeddings"),
+        )
     width, inner = _most(config, known, _WIDTHS), _most(config, known, _INNER)
     rows = sum(_most(config, known, (name,)) for name in _TABLES) + values["n_classes"]
     check_size("transformer", layers * width * (4 * width + 2 * inner) + rows * width)
+
+
+def _check_padding(found: object, config: dict[str, Any], known: dict[str, Any]) -> None:
+    n = _most(config, known, ("vocab_size",))
+    if found is None:
+        return
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < n:
+        raise refusal(
+            "transformer.config.pad_token_id", f"null, or a whole number from 0 to {n - 1}", found
+        )
 
 
 def _most(config: dict[str, Any], known: dict[str, Any], names: tuple[str, ...]) -> int:

@@ -333,7 +333,11 @@ def test_a_misspelt_option_names_the_nearest_one() -> None:
 
 def test_codes_of_categories_are_not_mixed() -> None:
     """Between the codes 1 and 3 lies another town."""
-    rows = {"town": ["Ulm", "Bonn", "Kiel"] * 8, "size": list(range(24)), "y": ["a", "b"] * 12}
+    rows: dict[str, Any] = {
+        "town": ["Ulm", "Bonn", "Kiel"] * 8,
+        "size": list(range(24)),
+        "y": ["a", "b"] * 12,
+    }
     learn = tabular_learner(TabularDataBunch.from_df(rows, "y", bs=8), layers=[4], device="cpu")
     with pytest.raises(DataError) as caught:
         learn.fit(1, callbacks=MixUp(), progress=False)
@@ -344,7 +348,7 @@ def test_codes_of_categories_are_not_mixed() -> None:
 
 
 def test_numbers_of_a_table_are_mixed() -> None:
-    rows = {"size": [float(i) for i in range(24)], "y": ["a", "b"] * 12}
+    rows: dict[str, Any] = {"size": [float(i) for i in range(24)], "y": ["a", "b"] * 12}
     learn = tabular_learner(TabularDataBunch.from_df(rows, "y", bs=8), layers=[4], device="cpu")
     assert batches_of([MixUp()], learn).train[0].y.shape == (8, 2)
 

@@ -29,6 +29,13 @@ def test_each_class_has_a_row():
     ]
 
 
+def test_targets_that_are_no_classes_lack_none():
+    assert table_of_classes(counts_of({}, (240, 60))) == [
+        "          train   valid",
+        "samples     240      60",
+    ]
+
+
 def test_of_many_classes_the_largest_and_the_smallest_are_shown():
     lines = table_of_classes(counts_of({f"c{n}": (n, 1) for n in range(100)}))
     assert len(lines) == 23

@@ -4,6 +4,7 @@ import torch
 
 from learnkit import Learner, load_learner, models
 from learnkit.data.sequence.bunch import SequenceDataBunch
+from learnkit.data.splitters import grouped_splitter, stratified_splitter
 from learnkit.errors import DataError
 
 
@@ -26,14 +27,11 @@ def test_sequences_of_one_length_are_a_plain_tensor():
 
 def test_training_is_scaled_to_mean_0_and_spread_1_and_validation_by_the_same_numbers():
     x = [np.full(4, 10.0), np.full(4, 14.0)]
-    data = SequenceDataBunch.from_sequences(
-        x, [0, 1], valid=([np.full(4, 16.0)], [1]), batch_size=2
-    )
+    valid = ([np.full(4, 16.0), np.full(4, 12.0)], [1, 0])
+    data = SequenceDataBunch.from_sequences(x, [0, 1], valid=valid, batch_size=2)
     assert sorted(data.one_batch().x[:, 0, 0].tolist()) == [-1.0, 1.0]
     assert data.one_batch(train=False).x[0, 0, 0] == 2.0
-    plain = SequenceDataBunch.from_sequences(
-        x, [0, 1], valid=([np.full(4, 16.0)], [1]), normalize=False, batch_size=2
-    )
+    plain = SequenceDataBunch.from_sequences(x, [0, 1], valid=valid, normalize=False, batch_size=2)
     assert sorted(plain.one_batch().x[:, 0, 0].tolist()) == [10.0, 14.0]
 
 
@@ -76,7 +74,7 @@ def test_an_export_answers_as_the_learner_does(tmp_path, lengths):
 
 def test_a_batch_is_told_in_words(capsys):
     data = SequenceDataBunch.from_sequences(
-        [[1, 2], [3, 4]], ["a", "b"], normalize=False, batch_size=1
+        [[1, 2], [3, 4]] * 2, ["a", "b"] * 2, split=([0, 1], [2, 3]), normalize=False, bs=1
     )
     data.show_batch(1)
     assert capsys.readouterr().out in ("'2 steps of 1: 1, 2' -> a\n", "'2 steps of 1: 3, 4' -> b\n")
@@ -116,6 +114,79 @@ def test_valid_and_a_share_are_not_both_taken():
     with pytest.raises(DataError) as error:
         SequenceDataBunch.from_text("abc", valid="abc", valid_pct=0.1)
     assert str(error.value) == "valid and valid_pct=0.1 were both given: give one."
+
+
+def refusal(*args, **options):
+    with pytest.raises(DataError) as error:
+        SequenceDataBunch.from_sequences(*args, **options)
+    return str(error.value)
+
+
+def test_windows_of_one_series_stay_on_one_side():
+    x, y = waves(40)
+    series = [i // 4 for i in range(40)]
+    data = SequenceDataBunch.from_sequences(x, y, split=grouped_splitter(series), batch_size=8)
+    rows = torch.cat([batch.x for batch in data.valid_dl])[:, :, 0]
+    held = [tuple(row) for row in rows.tolist()]
+    scaled = [tuple(data.inputs.encode(wave)[:, 0].tolist()) for wave in x]
+    places = {scaled.index(row) for row in held}
+    assert len(places) == 8
+    assert all({i // 4 * 4 + j for j in range(4)} <= places for i in places)
+    assert data.split.startswith("whole groups, ")
+    stratified = SequenceDataBunch.from_sequences(x, y, split=stratified_splitter(0.5), bs=8)
+    targets = torch.cat([batch.y for batch in stratified.valid_dl])
+    assert np.bincount(targets).tolist() == [10, 10]
+
+
+def test_only_one_way_to_divide_is_taken():
+    x, y = waves(8)
+    split = ([0, 1], [2])
+    assert refusal(x, y, split=split, valid_pct=0.2) == (
+        "split and valid_pct=0.2 were both given: give one."
+    )
+    assert refusal(x, y, split=split, valid=(x, y)) == (
+        "valid and split were both given: give one."
+    )
+
+
+def test_rare_classes_can_come_as_often():
+    x, _ = waves(60)
+    y = ["a"] * 50 + ["b"] * 10
+    split = (range(10, 58), [0, 1, 58, 59])
+    data = SequenceDataBunch.from_sequences(x, y, split=split, sampling="balanced", batch_size=8)
+    drawn = torch.cat([batch.y for batch in data.train_dl])
+    assert np.bincount(drawn).tolist() == [24, 24]
+
+
+def test_the_classes_of_both_sides_are_compared():
+    x, _ = waves(40)
+    assert refusal(x, ["a"] * 40) == (
+        "Training needs samples of at least two classes: all 32 are of class 'a'."
+    )
+    y = ["a", "b"] * 19 + ["c", "c"]
+    assert refusal(x, y, split=(range(38), [38, 39])) == (
+        "Class 'c' is among the validation samples alone: training has 'a', 'b'. Add training "
+        "samples of it, or give every class in classes=."
+    )
+    with pytest.warns(UserWarning, match="Class 'b' is trained on, but validation has no sample"):
+        SequenceDataBunch.from_sequences(x, ["a", "b"] * 20, split=(range(38), [38]), bs=8)
+
+
+def test_a_batch_is_written_to_a_file(tmp_path, capsys):
+    x, y = waves()
+    data = SequenceDataBunch.from_sequences(x, y, batch_size=8)
+    data.show_batch(2)
+    data.show_batch(2, path=tmp_path / "batch.txt")
+    assert (tmp_path / "batch.txt").read_text() == capsys.readouterr().out
+    with pytest.raises(DataError, match=r"^show_batch shows at least 1 sample: found n=0\.$"):
+        data.show_batch(0)
+    with pytest.raises(TypeError, match=r"has no argument 'pth'\. Did you mean 'path'"):
+        data.show_batch(pth="batch.txt")
+
+
+def test_what_is_no_list_of_targets_is_said():
+    x, y = waves(8)
+    assert refusal(x, iter(y)) == "targets must be a list or an array; found list_iterator."
 
 
 # ---------------------------------------------------------------- texts
@@ -170,7 +241,7 @@ def test_each_kind_says_what_it_has_not():
     with pytest.raises(DataError) as error:
         _ = text.n_in
     assert str(error.value) == "a text has no n_in: its x are tokens, int64 (B, T)."
-    numbers = SequenceDataBunch.from_sequences([[1, 2], [3, 4]], ["a", "b"], batch_size=1)
+    numbers = SequenceDataBunch.from_sequences([[1, 2], [3, 4]], [0.5, 1.5], batch_size=1)
     with pytest.raises(DataError) as error:
         _ = numbers.vocabulary
     assert str(error.value) == "sequences of numbers have no vocabulary; see n_in and classes."

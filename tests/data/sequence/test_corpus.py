@@ -63,3 +63,41 @@ def test_a_share_that_leaves_nothing_is_refused():
     with pytest.raises(DataError) as error:
         hold_out(["a"], 0.5, 0)
     assert str(error.value) == "a text of 1 letters cannot be divided: give a longer one."
+
+
+@pytest.mark.parametrize(
+    "path", ["data/corpus.txt", "works.md", "/data/shakespeare/all", "my works.txt", r"d:\works"]
+)
+def test_a_path_that_does_not_exist_is_not_learned_letter_by_letter(path):
+    with pytest.raises(DataError) as error:
+        read_texts(path, lines=False)
+    assert str(error.value) == (
+        f"file {path!r} does not exist. If this is the text itself, give it in a list: [text]."
+    )
+    assert read_texts([path], lines=False) == [path]
+
+
+def test_the_nearest_file_and_a_folder_are_told(tmp_path):
+    (tmp_path / "corpus.txt").write_text("a")
+    with pytest.raises(DataError, match=r"corpsu.txt' does not exist. Did you mean 'corpus.txt'"):
+        read_texts(str(tmp_path / "corpsu.txt"), lines=False)
+    (tmp_path / "works").mkdir()
+    with pytest.raises(DataError, match=r"works' is no file\. If"):
+        read_texts(str(tmp_path / "works"), lines=False)
+
+
+@pytest.mark.parametrize("text", ["to be or not to be.", "etc. and/or so", "e.g", "x" * 999 + "."])
+def test_a_sentence_is_no_path(text):
+    assert read_texts(text, lines=False) == [text]
+
+
+def test_texts_that_are_equal_stay_on_one_side():
+    texts = ["to be or not", "that is it", "hello"] * 60
+    train, held, _ = hold_out(texts, 0.2, 42)
+    assert not set(train) & set(held)
+    assert (len(train), len(held)) == (120, 60)
+    with pytest.raises(DataError) as error:
+        hold_out(["hello"] * 9, 0.2, 42)
+    assert str(error.value) == (
+        "all 9 texts are equal, so none can be held out: give others, or valid=."
+    )

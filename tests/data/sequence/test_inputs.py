@@ -63,3 +63,14 @@ def test_a_sample_is_told_by_its_length_and_first_numbers():
     x[:5, 2] = 1
     assert INPUTS.words(x) == "5 steps of 2: 0, 0, 0, 0, ..."
     assert SequenceInputs(1).words(torch.ones(2, 1)) == "2 steps of 1: 1, 1"
+
+
+def test_a_number_that_is_too_large_once_it_is_scaled_is_named():
+    """Such as where an export tells a deviation of 1e-30: infinity would become NaN unseen."""
+    inputs = SequenceInputs(1, Scale((0.0,), (1e-30,)))
+    with pytest.raises(DataError) as error:
+        inputs.encode([0.0, 1e10])
+    assert str(error.value) == (
+        "the sequence has 1e+10 in step 1, feature 0 (from 0), which is too large for float32 when "
+        "it is scaled as the training sequences were."
+    )

@@ -62,3 +62,24 @@ def test_a_feature_that_is_constant_up_to_rounding_is_not_blown_up():
 def test_padding_is_told_from_zeros():
     samples = [with_presence(np.zeros((n, 1), np.float32)) for n in (1, 3)]
     assert padded(samples)[:, :, 1].tolist() == [[1, 0, 0], [1, 1, 1]]
+
+
+def test_tensors_that_are_trained_are_read():
+    found = as_sequences([torch.ones(2, requires_grad=True)])
+    assert found[0].tolist() == [[1.0], [1.0]]
+
+
+@pytest.mark.parametrize("sequences", [(s for s in [[1]]), {0: [1]}, "12", 7], ids=type)
+def test_what_is_no_list_of_sequences_is_said(sequences):
+    with pytest.raises(DataError) as error:
+        as_sequences(sequences)
+    assert str(error.value) == (
+        "sequences must be a list of arrays (T,) or (T, F), or one array (N, T, F); found "
+        f"{type(sequences).__name__}."
+    )
+
+
+@pytest.mark.parametrize("value", [1e39, np.array(1e39)])
+def test_a_number_that_float32_does_not_hold_is_named(value):
+    with pytest.raises(DataError, match="sequence 0 has inf in step 1, feature 0"):
+        as_sequences([[0.0, value]])

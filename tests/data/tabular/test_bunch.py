@@ -194,8 +194,8 @@ def test_a_test_table_may_have_an_empty_target():
     data = bunch(test_df={**few, "kind": ["", None] * 3})
     assert rows_of(data.test_dl)[1].tolist() == [0] * 6
     assert message(test_df={**few, "kind": ["flat", None] * 3}) == (
-        "The table: the target 'kind' is missing in 3 of 6 rows, the first of them row 1 (counted "
-        "from 0). Fill it in, or leave these rows out."
+        "The test table: the target 'kind' is missing in 3 of 6 rows, the first of them row 1 "
+        "(counted from 0). Fill it in, or leave these rows out."
     )
 
 

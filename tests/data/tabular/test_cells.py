@@ -82,7 +82,7 @@ def test_a_text_of_a_thousand_letters_is_the_longest_word():
 def test_dates_come_in_many_types():
     day = dt.datetime(2026, 1, 31)
     given = [day, dt.date(2026, 1, 31), np.datetime64("2026-01-31"), "2026-01-31"]
-    assert dates(cells(*given, None, np.datetime64("NaT"))) == [day] * 4 + [None, None]
+    assert dates(cells(*given, None, np.datetime64("NaT", "D"))) == [day] * 4 + [None, None]
 
 
 def test_the_dates_of_pandas_are_dates():

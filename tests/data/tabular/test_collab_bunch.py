@@ -30,6 +30,13 @@ def test_ratings_become_pairs_of_codes_and_values():
     assert set(y.tolist()) <= {1.0, 2.0, 3.0, 5.0}
 
 
+def test_the_bunch_says_which_columns_it_took_for_what():
+    lines = repr(CollabDataBunch.from_df(TABLE, bs=16)).splitlines()
+    assert lines[-1] == "  user=user, item=film, rating=stars"
+    other = CollabDataBunch.from_df(TABLE, user_col="film", item_col="when", bs=16)
+    assert repr(other).splitlines()[-1] == "  user=film, item=when, rating=stars"
+
+
 def test_who_is_in_validation_alone_is_unknown():
     rows = {"u": ["a", "b", "a", "zoe"], "i": ["x", "y", "y", "x"], "r": [1.0, 2, 3, 4]}
     data = CollabDataBunch.from_df(rows, split=([0, 1, 2], [3]), bs=2)

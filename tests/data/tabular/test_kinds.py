@@ -168,7 +168,7 @@ def test_one_wrong_cell_does_not_make_words_of_dates():
     "values",
     [
         ["0", "1", "2"] * 65 + ["3+"],  # few whole numbers are categories with or without
-        [f"{i:04}" for i in range(190)] + ["A1"],  # codes
+        [f"{i:04}" for i in range(95)] * 2 + ["A1"],  # codes
         [str(i / 2) for i in range(90)] + ["unknown"] * 10,
     ],
 )

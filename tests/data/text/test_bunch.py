@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from learnkit.data.splitters import grouped_splitter
 from learnkit.data.text.bunch import TextDataBunch
 from learnkit.data.text.words import Words
 from learnkit.errors import DataError
@@ -44,6 +45,17 @@ def test_all_sources_give_the_same_batches(tmp_path):
     ):
         assert everything(data) == expected
         assert data.classes == ("ham", "spam")
+
+
+@pytest.mark.filterwarnings("ignore:There are fewer training samples")
+def test_a_class_of_one_text_again_and_again_is_told_why_it_is_on_one_side():
+    with pytest.raises(DataError) as refused:
+        TextDataBunch.from_lists(["a b c", "d e f"] * 10, ["x", "y"] * 10)
+    assert str(refused.value) == (
+        "Class 'y' is in the validation part of the list but not in the training part of the list, "
+        "which has 'x'. Equal texts stay on one side, so a class needs two different ones: add "
+        "some, or pass another seed, or every class in classes=."
+    )
 
 
 def test_quotes_may_be_signs_like_any_other(tmp_path):
@@ -185,3 +197,64 @@ def test_options_that_cannot_be_used_are_refused(call, message):
 def test_a_misspelt_option_names_the_nearest():
     with pytest.raises(TypeError, match="Did you mean 'tokenizer'"):
         bunch(tokeniser=Words())
+
+
+def test_a_split_of_ones_own_keeps_senders_apart():
+    table = {"text": TEXTS, "label": LABELS, "sender": [f"s{i % 5}" for i in range(20)]}
+    data = TextDataBunch.from_df(table, split=grouped_splitter("sender", 0.2), batch_size=4)
+    held = {TEXTS.index(text) % 5 for text in data.valid_texts}
+    assert (len(held), len(data.valid_texts)) == (1, 4)
+    assert data.split == "whole groups, 0.2 of the samples held out at random, by seed 42"
+    pair = (list(range(1, 19)), [0, 19])
+    data = TextDataBunch.from_lists(TEXTS, LABELS, split=pair, batch_size=4)
+    assert set(data.valid_texts) == {TEXTS[0], TEXTS[19]}
+    with pytest.raises(DataError) as caught:
+        bunch(split=pair)
+    assert str(caught.value) == "split and valid_pct=0.2 were both given: give one."
+
+
+def test_a_split_is_told_the_labels_unless_there_are_several():
+    seen = []
+
+    def split(samples):
+        seen.append(samples.labels)
+        return list(range(10, 20)), list(range(10))
+
+    for labels in (["spam", "ham"] * 10, [["a"], ["b"]] * 10):
+        TextDataBunch.from_lists(TEXTS, labels, split=split, batch_size=4)
+    assert seen == [["spam", "ham"] * 10, None]
+
+
+def test_rare_classes_come_as_often_as_the_others():
+    labels = ["spam"] * 4 + ["ham"] * 16
+    options = {"batch_size": 4, "split": (list(range(2, 20)), [0, 1])}
+    data = TextDataBunch.from_lists(TEXTS, labels, sampling="balanced", **options)
+    drawn = torch.cat([b.batch.y for b in data.train_dl.batches(0)])
+    assert drawn.bincount().tolist() == [9, 9]
+    again = torch.cat([b.batch.y for b in data.train_dl.batches(0)])
+    assert torch.equal(drawn, again)
+    plain = TextDataBunch.from_lists(TEXTS, labels, **options)
+    assert plain.train_dl.identity != data.train_dl.identity
+    weights = [0.0] * 10 + [1.0] * 10
+    data = TextDataBunch.from_lists(TEXTS, labels, sampling=weights, **options)
+    places = {int(i) for b in data.train_dl.batches(0) for i in b.indices}
+    assert places == set(range(8, 18))
+
+
+def test_lists_of_labels_are_several_labels_from_every_source():
+    lists = [["a", "b"], ["b"], [], ["a"]] * 5
+    data = TextDataBunch.from_df({"text": TEXTS, "label": lists}, batch_size=4)
+    assert (data.classes, data.task.kind) == (("a", "b"), "multilabel")
+    delimited = [" ".join(labels) for labels in lists]
+    same = TextDataBunch.from_lists(TEXTS, delimited, label_delim=" ", batch_size=4)
+    assert everything(data) == everything(same)
+    datasets = pytest.importorskip("datasets", reason="needs the extra hf")
+    kind = (getattr(datasets, "List", None) or datasets.Sequence)(
+        datasets.ClassLabel(names=["b", "a"])
+    )
+    whole = datasets.Dataset.from_dict(
+        {"text": TEXTS, "labels": [["ba".index(x) for x in labels] for labels in lists]},
+        features=datasets.Features({"text": datasets.Value("string"), "labels": kind}),
+    )
+    data = TextDataBunch.from_hf(whole, valid_pct=0.2, batch_size=4)
+    assert (data.classes, data.task.kind) == (("b", "a"), "multilabel")

@@ -13,7 +13,7 @@ def test_a_table_gives_texts_labels_and_what_to_call_them():
     assert rows.labels == ["x", "3"]
     assert rows.rows == ["The table, row 0 (counted from 0)", "The table, row 1 (counted from 0)"]
     taken = rows.take(np.array([1]), "half")
-    assert taken == (["c"], ["3"], ["The table, row 1 (counted from 0)"], "half")
+    assert taken == (["c"], ["3"], ["The table, row 1 (counted from 0)"], "half", None)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), "", "  \n"])
@@ -31,8 +31,36 @@ def test_a_missing_label_is_one_that_names_its_row_unless_several_are_allowed():
     table = as_table({"text": ["a", "b", "c"], "label": ["x", None, float("nan")]})
     with pytest.raises(DataError, match=r"row 1 \(counted from 0\) has no label"):
         rows_of_table(table, text_col="text", label_col="label")
-    rows = rows_of_table(table, text_col="text", label_col="label", blank_labels=True)
-    assert rows.labels == ["x", "", ""]
+    rows = rows_of_table(table, text_col="text", label_col="label", label_delim=" ")
+    assert (rows.labels, rows.sets) == (["", "", ""], [("x",), (), ()])
+
+
+def test_labels_in_one_cell_are_several_whether_listed_or_written_with_a_sign_between():
+    table = as_table({"text": ["a", "b", "c"], "label": [["x", "y"], [], ("y",)]})
+    for delim in (None, " "):
+        rows = rows_of_table(table, text_col="text", label_col="label", label_delim=delim)
+        assert rows.sets == [("x", "y"), (), ("y",)]
+    assert rows.take(np.array([2, 0]), "").sets == [("y",), ("x", "y")]
+    table = as_table({"text": ["a", "b"], "label": ["x; y ;", ""]})
+    rows = rows_of_table(table, text_col="text", label_col="label", label_delim=";")
+    assert rows.sets == [("x", "y"), ()]
+
+
+def test_pandas_na_is_a_text_without_a_label_where_several_are_allowed():
+    pandas = pytest.importorskip("pandas")
+    df = pandas.DataFrame({"text": ["a", "b"], "label": ["x", pandas.NA]}, dtype="string")
+    rows = rows_of_table(as_table(df), text_col="text", label_col="label", label_delim=" ")
+    assert rows.sets == [("x",), ()]
+
+
+def test_a_text_among_lists_of_labels_names_its_row():
+    table = as_table({"text": ["a", "b"], "label": [["x"], "y"]})
+    with pytest.raises(DataError) as caught:
+        rows_of_table(table, text_col="text", label_col="label")
+    assert str(caught.value) == (
+        "The table, row 1 (counted from 0) has 'y' where a list of labels is expected: write "
+        "['y'], or say by label_delim=' ' what is between the labels of a text."
+    )
 
 
 def test_a_missing_column_names_the_nearest():
