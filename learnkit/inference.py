@@ -59,7 +59,8 @@ class Predictor:
         self.model = model.to(self.device).eval()
         self.precision, _ = choose_precision(precision, self.device, model)
         pipeline = BatchPipeline(device=self.device, normalize=_normalize(card.inputs))
-        self._engine = Engine(self.model, pipeline, self.precision, fast or FastBody())
+        fast, question = fast or FastBody(), self._task.question
+        self._engine = Engine(self.model, pipeline, self.precision, fast, question)
         self._engine.prepare()
 
     @property

@@ -59,9 +59,9 @@ class Reconstruction(Pictures):
         """Return x.
 
         Raises:
-            ModelError: when the pictures are not in [0, 1].
+            ModelError: when the pictures are not in [0, 1]; noisy ones need not be.
         """
-        if batch.x.is_floating_point():
+        if batch.x.is_floating_point() and not self.noise:
             check_range(batch.x)
         return batch.x
 
