@@ -1,6 +1,6 @@
 """What a recurrent model remembers travels from one contiguous batch to the next."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +12,6 @@ from learnkit.errors import DataError, ModelError, StateError
 from learnkit.randomness import IntArray
 from learnkit.state import Phase, State
 from learnkit.types import BatchLoader
-
-
-class _Stateful(Protocol):
-    carried: "CarryHidden | None"
 
 
 class CarryHidden(Callback):
