@@ -94,13 +94,6 @@ class Fields:
         """Return the fields of an object."""
         return Fields(self.value(name, dict), f"{self._prefix}{name}.")
 
-    def inners(self, name: str, *, at_most: int) -> list["Fields"]:
-        """Return the fields of each object of a list."""
-        found = self.value(name, list)
-        if len(found) > at_most or not all(isinstance(item, dict) for item in found):
-            self.refuse(name, f"a list of at most {at_most:,} objects")
-        return [Fields(item, f"{self._prefix}{name}[{i}].") for i, item in enumerate(found)]
-
     def wholes(self, name: str, *, at_most: int) -> tuple[int, ...]:
         """Return a list of whole numbers of at least 0."""
         found = self.value(name, list)
